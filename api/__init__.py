@@ -1,0 +1,1 @@
+"""dagsmith: predictor-based architecture search for recommender models."""

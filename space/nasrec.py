@@ -1,0 +1,498 @@
+"""The NASRec spaces: blocks of one dense and one sparse operator, read by any later block.
+
+Two kinds of tensors flow: dense ``[batch, width]`` and sparse ``[batch, dim, rows]`` (a stack of
+`rows` embedding vectors). Index 0 is the raw input, block i has index i and reads any index below
+its own; only the last block feeds the logit. Source: Zhang et al., "NASRec: Weight Sharing Neural
+Architecture Search for Recommender Systems", WWW 2023, arXiv 2207.07187, and its public code.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dagsmith.space.architecture import Architecture, Edge, Node
+from dagsmith.space.component import Categorical, ComponentKind, Number, Value, Vocabulary
+from dagsmith.space.errors import SpaceError, nearest
+from dagsmith.space.population import ABSENT, Population
+from dagsmith.space.search_space import Genotype, Genotypes, SearchSpace, Slot
+
+DENSE_OPERATORS = ("fc", "dot_product", "gating", "sum")
+SPARSE_OPERATORS = ("efc", "attention")
+MERGERS = ("fm", "dense_to_sparse", "add")
+PAIRED = ("gating", "sum")
+"""Dense operators that read one left and one right input instead of a set."""
+
+WIDTHS = (16, 32, 64, 128, 256, 512, 768, 1024)
+ROWS = (16, 32, 48, 64)
+
+KINDS = Vocabulary(
+    (
+        ComponentKind("dense_input", (Number("width", "log"),), ()),
+        ComponentKind("sparse_input", (Number("rows", "log"), Number("dim", "log")), ()),
+        ComponentKind(
+            "dense_op",
+            (Categorical("operator", DENSE_OPERATORS), Number("width", "log")),
+            ("dense", "sparse", "left", "right"),
+        ),
+        ComponentKind(
+            "sparse_op",
+            (Categorical("operator", SPARSE_OPERATORS), Number("rows", "log")),
+            ("sparse",),
+        ),
+        ComponentKind("merger", (Categorical("operator", MERGERS),), ("dense", "sparse")),
+        ComponentKind("head", (), ("dense", "sparse")),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The decisions of one choice block.
+
+    More than one operator of a side means that their outputs are added; the search itself uses one.
+
+    Args:
+        dense_ops: names among `DENSE_OPERATORS`.
+        sparse_ops: names among `SPARSE_OPERATORS`.
+        width: width of the dense output.
+        rows: rows of the sparse output (before the dense-to-sparse merger adds its own).
+        dense_inputs: indices of earlier blocks (0 is the raw input) read by FC and dot product.
+        sparse_inputs: indices read by the sparse operator and by dot product.
+        left: index read at the left of gating and sum.
+        right: index read at their right.
+        fm: add an FM of the sparse output to the dense output.
+        dense_to_sparse: append 8 rows made from the dense output to the sparse output.
+    """
+
+    dense_ops: tuple[str, ...]
+    sparse_ops: tuple[str, ...]
+    width: int
+    rows: int
+    dense_inputs: tuple[int, ...] = (0,)
+    sparse_inputs: tuple[int, ...] = (0,)
+    left: int = 0
+    right: int = 0
+    fm: bool = False
+    dense_to_sparse: bool = False
+
+
+class NASRecSpace(SearchSpace):
+    """`blocks` choice blocks over the raw features; see `nasrec_small` and `nasrec_full`.
+
+    Args:
+        name: name of the space.
+        dense_features: numeric features of the data (a constant stands in where there are none).
+        sparse_fields: categorical fields of the data, one embedding row each.
+        dense_operators: allowed dense operators, out of `DENSE_OPERATORS`.
+        sparse_operators: allowed sparse operators, out of `SPARSE_OPERATORS`.
+        blocks: number of choice blocks.
+        widths: choices of a block's dense width.
+        rows: choices of a block's sparse rows.
+        connection_cap: most members of an input set.
+        embedding_dim: width of an embedding vector.
+
+    Raises:
+        SpaceError: an unknown operator, or a count below 1.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        dense_features: int,
+        sparse_fields: int,
+        *,
+        dense_operators: Sequence[str],
+        sparse_operators: Sequence[str],
+        blocks: int = 7,
+        widths: Sequence[int] = WIDTHS,
+        rows: Sequence[int] = ROWS,
+        connection_cap: int = 4,
+        embedding_dim: int = 16,
+    ) -> None:
+        for operators, known in (
+            (dense_operators, DENSE_OPERATORS),
+            (sparse_operators, SPARSE_OPERATORS),
+        ):
+            for operator in operators:
+                if operator not in known:
+                    raise SpaceError(f"unknown operator {operator!r}; {nearest(operator, known)}")
+        counts = {
+            "blocks": blocks,
+            "connection_cap": connection_cap,
+            "sparse_fields": sparse_fields,
+            "embedding_dim": embedding_dim,
+            "dense_operators": len(dense_operators),
+            "sparse_operators": len(sparse_operators),
+        }
+        for key, count in counts.items():
+            if count < 1:
+                raise SpaceError(f"{key} is {count}; expected at least 1")
+        self.name = name
+        self.kinds = KINDS
+        self.dense_width = max(1, dense_features)
+        self.sparse_fields = sparse_fields
+        self.dense_operators = tuple(dense_operators)
+        self.sparse_operators = tuple(sparse_operators)
+        self.blocks = blocks
+        self.widths = tuple(widths)
+        self.rows = tuple(rows)
+        self.connection_cap = connection_cap
+        self.embedding_dim = embedding_dim
+        self.slots = tuple(slot for block in range(1, blocks + 1) for slot in self._slots(block))
+        self._column = {slot.name: column for column, slot in enumerate(self.slots)}
+
+    def _slots(self, block: int) -> list[Slot]:
+        sets, weights = _connection_sets(block, self.connection_cap)
+        sources = tuple(str(index) for index in range(block))
+        slots = [
+            Slot(f"block{block}.dense_op", self.dense_operators),
+            Slot(f"block{block}.sparse_op", self.sparse_operators),
+            Slot(f"block{block}.width", self.widths),
+            Slot(f"block{block}.rows", self.rows),
+            Slot(f"block{block}.dense_inputs", sets, weights),
+            Slot(f"block{block}.sparse_inputs", sets, weights),
+            Slot(f"block{block}.fm", (False, True)),
+            Slot(f"block{block}.dense_to_sparse", (False, True)),
+        ]
+        if any(operator in PAIRED for operator in self.dense_operators):
+            slots += [
+                Slot(f"block{block}.left", sources),
+                Slot(f"block{block}.right", sources),
+            ]
+        # A slot without a choice would only clutter a study.
+        return [slot for slot in slots if len(slot.choices) > 1]
+
+    def to_blocks(self, genotype: Genotype) -> list[Block]:
+        """The blocks that a genotype means, dead ones included."""
+
+        def gene(name: str, only: Value) -> Any:
+            column = self._column.get(name)
+            return only if column is None else self.slots[column].choices[int(genotype[column])]
+
+        blocks = []
+        for number in range(1, self.blocks + 1):
+            at = f"block{number}"
+            blocks.append(
+                Block(
+                    (gene(f"{at}.dense_op", self.dense_operators[0]),),
+                    (gene(f"{at}.sparse_op", self.sparse_operators[0]),),
+                    gene(f"{at}.width", self.widths[0]),
+                    gene(f"{at}.rows", self.rows[0]),
+                    tuple(int(index) for index in gene(f"{at}.dense_inputs", "0").split("+")),
+                    tuple(int(index) for index in gene(f"{at}.sparse_inputs", "0").split("+")),
+                    int(gene(f"{at}.left", "0")),
+                    int(gene(f"{at}.right", "0")),
+                    gene(f"{at}.fm", False),
+                    gene(f"{at}.dense_to_sparse", False),
+                )
+            )
+        return blocks
+
+    def from_blocks(self, blocks: Sequence[Block]) -> Genotype:
+        """The genotype that means `blocks` (one operator a side); the inverse of `to_blocks`."""
+        params: dict[str, str | int | bool] = {}
+        for number, block in enumerate(blocks, 1):
+            genes = {
+                "dense_op": block.dense_ops[0],
+                "sparse_op": block.sparse_ops[0],
+                "width": block.width,
+                "rows": block.rows,
+                "dense_inputs": "+".join(map(str, sorted(block.dense_inputs))),
+                "sparse_inputs": "+".join(map(str, sorted(block.sparse_inputs))),
+                "left": str(block.left),
+                "right": str(block.right),
+                "fm": block.fm,
+                "dense_to_sparse": block.dense_to_sparse,
+            }
+            params |= {
+                f"block{number}.{name}": value
+                for name, value in genes.items()
+                if f"block{number}.{name}" in self._column
+            }
+        return self.from_params(params)
+
+    def assemble(self, blocks: Sequence[Block]) -> Architecture:
+        """Build the architecture of any blocks, without what cannot reach the logit."""
+        nodes = [
+            Node.of("dense_input", "input.dense", width=self.dense_width),
+            Node.of(
+                "sparse_input", "input.sparse", rows=self.sparse_fields, dim=self.embedding_dim
+            ),
+        ]
+        edges: list[Edge] = []
+
+        def add(node: Node, **inputs: Sequence[int]) -> int:
+            nodes.append(node)
+            target = len(nodes) - 1
+            edges.extend(Edge(source, target, port) for port in inputs for source in inputs[port])
+            return target
+
+        dense, sparse = [0], [1]
+        for number, block in enumerate(blocks, 1):
+            at = f"block{number}"
+            dense_set = [dense[index] for index in block.dense_inputs]
+            sparse_set = [sparse[index] for index in block.sparse_inputs]
+            dense_outputs = []
+            for operator in block.dense_ops:
+                node = Node.of("dense_op", f"{at}.dense", operator=operator, width=block.width)
+                if operator in PAIRED:
+                    inputs = {"left": [dense[block.left]], "right": [dense[block.right]]}
+                elif operator == "dot_product":
+                    inputs = {"dense": dense_set, "sparse": sparse_set}
+                else:
+                    inputs = {"dense": dense_set}
+                dense_outputs.append(add(node, **inputs))
+            sparse_outputs = [
+                add(
+                    Node.of("sparse_op", f"{at}.sparse", operator=operator, rows=block.rows),
+                    sparse=sparse_set,
+                )
+                for operator in block.sparse_ops
+            ]
+            if len(dense_outputs) > 1:
+                node = Node.of("merger", f"{at}.add_dense", operator="add")
+                dense_outputs = [add(node, dense=dense_outputs)]
+            if len(sparse_outputs) > 1:
+                node = Node.of("merger", f"{at}.add_sparse", operator="add")
+                sparse_outputs = [add(node, sparse=sparse_outputs)]
+            dense_out, sparse_out = dense_outputs[0], sparse_outputs[0]
+            # Both mergers read what the operators gave, not what the other merger made of it.
+            mergers = {"dense": [dense_out], "sparse": [sparse_out]}
+            if block.fm:
+                dense_out = add(Node.of("merger", f"{at}.fm", operator="fm"), **mergers)
+            if block.dense_to_sparse:
+                node = Node.of("merger", f"{at}.dense_to_sparse", operator="dense_to_sparse")
+                sparse_out = add(node, **mergers)
+            dense.append(dense_out)
+            sparse.append(sparse_out)
+        add(Node.of("head", "head"), dense=[dense[-1]], sparse=[sparse[-1]])
+        return _live(nodes, edges)
+
+    def decode(self, genotype: Genotype) -> Architecture:
+        """Return the live architecture of one genotype, ``[slots]``."""
+        return self.assemble(self.to_blocks(genotype))
+
+    def envelope(self) -> list[Architecture]:
+        """Architectures that together use every shared weight at its full size.
+
+        Each has all blocks at full width, connected to everything before, with all operators and
+        mergers; a supernet allocates the union of their weights.
+        """
+        blocks = [
+            Block(
+                self.dense_operators,
+                self.sparse_operators,
+                max(self.widths),
+                max(self.rows),
+                tuple(range(number)),
+                tuple(range(number)),
+                number - 1,
+                number - 1,
+                True,
+                True,
+            )
+            for number in range(1, self.blocks + 1)
+        ]
+        return [self.assemble(blocks)]
+
+    def decode_many(self, genotypes: Genotypes) -> Population:
+        """Return the live architectures of ``[batch, slots]`` by array operations.
+
+        The layout has one position per input, then four per block: dense operator, sparse
+        operator, FM, dense-to-sparse; then the head.
+        """
+        batch = len(genotypes)
+        count = 2 + 4 * self.blocks + 1
+        head = count - 1
+        names = ["input.dense", "input.sparse"]
+        kind = np.full((batch, count), ABSENT, np.int16)
+        attributes = np.full((batch, count, KINDS.attribute_count), np.nan, np.float32)
+        edges = np.zeros((batch, count, count), np.uint16)
+        every = np.arange(batch)
+        kind[:, 0], kind[:, 1] = KINDS.index["dense_input"], KINDS.index["sparse_input"]
+        attributes[:, 0, 0] = self.dense_width
+        attributes[:, 1, 0], attributes[:, 1, 1] = self.sparse_fields, self.embedding_dim
+        # Position of each index's dense and sparse output, [batch, 1 + blocks].
+        dense = np.zeros((batch, 1 + self.blocks), np.int64)
+        sparse = np.ones((batch, 1 + self.blocks), np.int64)
+        bit = KINDS.port_bit
+
+        for number in range(1, self.blocks + 1):
+            at = f"block{number}"
+            first = 2 + 4 * (number - 1)
+            dense_op, sparse_op, fm, to_sparse = range(first, first + 4)
+            names += [f"{at}.dense", f"{at}.sparse", f"{at}.fm", f"{at}.dense_to_sparse"]
+            operator = self._codes(
+                genotypes, f"{at}.dense_op", self.dense_operators, DENSE_OPERATORS
+            )
+            paired = np.isin(operator, [DENSE_OPERATORS.index(name) for name in PAIRED])
+            crosses = operator == DENSE_OPERATORS.index("dot_product")
+            kind[:, dense_op] = KINDS.index["dense_op"]
+            attributes[:, dense_op, 0] = operator
+            attributes[:, dense_op, 1] = self._values(genotypes, f"{at}.width", self.widths)
+            kind[:, sparse_op] = KINDS.index["sparse_op"]
+            attributes[:, sparse_op, 0] = self._codes(
+                genotypes, f"{at}.sparse_op", self.sparse_operators, SPARSE_OPERATORS
+            )
+            attributes[:, sparse_op, 1] = self._values(genotypes, f"{at}.rows", self.rows)
+            reads_dense = self._sets(genotypes, f"{at}.dense_inputs", number)
+            reads_sparse = self._sets(genotypes, f"{at}.sparse_inputs", number)
+            for index in range(number):
+                of_dense, of_sparse = dense[:, index], sparse[:, index]
+                edges[every, dense_op, of_dense] |= np.where(
+                    reads_dense[:, index] & ~paired, bit["dense"], 0
+                ).astype(np.uint16)
+                edges[every, dense_op, of_sparse] |= np.where(
+                    reads_sparse[:, index] & crosses, bit["sparse"], 0
+                ).astype(np.uint16)
+                edges[every, sparse_op, of_sparse] |= np.where(
+                    reads_sparse[:, index], bit["sparse"], 0
+                ).astype(np.uint16)
+            for side in ("left", "right"):
+                index = self._values(genotypes, f"{at}.{side}", ("0",)).astype(np.int64)
+                edges[every, dense_op, dense[every, index]] |= np.where(
+                    paired, bit[side], 0
+                ).astype(np.uint16)
+            for merger, name in ((fm, "fm"), (to_sparse, "dense_to_sparse")):
+                on = self._values(genotypes, f"{at}.{name}", (False,)).astype(bool)
+                kind[on, merger] = KINDS.index["merger"]
+                attributes[on, merger, 0] = MERGERS.index(name)
+                edges[on, merger, dense_op] = bit["dense"]
+                edges[on, merger, sparse_op] = bit["sparse"]
+                if name == "fm":
+                    dense[:, number] = np.where(on, fm, dense_op)
+                else:
+                    sparse[:, number] = np.where(on, to_sparse, sparse_op)
+        kind[:, head] = KINDS.index["head"]
+        edges[every, head, dense[:, -1]] |= np.uint16(bit["dense"])
+        edges[every, head, sparse[:, -1]] |= np.uint16(bit["sparse"])
+        names.append("head")
+
+        live = np.zeros((batch, count), bool)
+        live[:, head] = True
+        for target in range(head, 1, -1):
+            live |= (edges[:, target] != 0) & live[:, target, None]
+        kind[~live] = ABSENT
+        attributes[~live] = np.nan
+        edges[~live] = 0
+        edges.transpose(0, 2, 1)[~live] = 0
+        return Population(KINDS, kind, attributes, edges, tuple(names))
+
+    def _codes(
+        self, genotypes: Genotypes, slot: str, allowed: Sequence[str], known: Sequence[str]
+    ) -> NDArray[np.int64]:
+        codes = np.array([known.index(name) for name in allowed])
+        column = self._column.get(slot)
+        genes = genotypes[:, column] if column is not None else np.zeros(len(genotypes), np.int64)
+        return codes[genes]
+
+    def _values(
+        self, genotypes: Genotypes, slot: str, only: Sequence[str | int | bool]
+    ) -> NDArray[np.float64]:
+        column = self._column.get(slot)
+        if column is None:
+            return np.full(len(genotypes), float(only[0]))
+        values = np.array([float(choice) for choice in self.slots[column].choices])
+        return values[genotypes[:, column]]
+
+    def _sets(self, genotypes: Genotypes, slot: str, number: int) -> NDArray[np.bool_]:
+        column = self._column.get(slot)
+        if column is None:
+            return np.ones((len(genotypes), number), bool)
+        members = np.array(
+            [
+                [str(index) in str(choice).split("+") for index in range(number)]
+                for choice in self.slots[column].choices
+            ]
+        )
+        return members[genotypes[:, column]]
+
+
+def _connection_sets(block: int, cap: int) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Input sets of a block as ``"0+2"``, with the published sampling weights.
+
+    NASRec draws 1 + Binomial(min(k - 1, 3), 1/2) members out of k without replacement
+    ("binomial-0.5"); here 3 is `cap` - 1.
+    """
+    trials = min(block, cap) - 1
+    sets, weights = [], []
+    for size in range(1, min(block, cap) + 1):
+        for members in combinations(range(block), size):
+            sets.append("+".join(map(str, members)))
+            weights.append(comb(trials, size - 1) * 0.5**trials / comb(block, size))
+    return tuple(sets), tuple(weights)
+
+
+def _live(nodes: Sequence[Node], edges: Sequence[Edge]) -> Architecture:
+    """Keep what reaches the last node."""
+    live = {len(nodes) - 1}
+    for edge in sorted(edges, key=lambda edge: -edge.target):
+        if edge.target in live:
+            live.add(edge.source)
+    kept = sorted(live)
+    position = {node: rank for rank, node in enumerate(kept)}
+    return Architecture(
+        tuple(nodes[node] for node in kept),
+        tuple(
+            Edge(position[e.source], position[e.target], e.port) for e in edges if e.target in live
+        ),
+    )
+
+
+def nasrec_small(
+    dense_features: int,
+    sparse_fields: int,
+    *,
+    blocks: int = 7,
+    widths: Sequence[int] = WIDTHS,
+    rows: Sequence[int] = ROWS,
+    connection_cap: int = 4,
+    embedding_dim: int = 16,
+) -> NASRecSpace:
+    """NASRec-Small: dense operators FC and dot product, sparse operator EFC."""
+    return NASRecSpace(
+        "nasrec-small",
+        dense_features,
+        sparse_fields,
+        dense_operators=("fc", "dot_product"),
+        sparse_operators=("efc",),
+        blocks=blocks,
+        widths=widths,
+        rows=rows,
+        connection_cap=connection_cap,
+        embedding_dim=embedding_dim,
+    )
+
+
+def nasrec_full(
+    dense_features: int,
+    sparse_fields: int,
+    *,
+    blocks: int = 7,
+    widths: Sequence[int] = WIDTHS,
+    rows: Sequence[int] = ROWS,
+    connection_cap: int = 4,
+    embedding_dim: int = 16,
+) -> NASRecSpace:
+    """NASRec-Full: all four dense operators, EFC and attention."""
+    return NASRecSpace(
+        "nasrec-full",
+        dense_features,
+        sparse_fields,
+        dense_operators=DENSE_OPERATORS,
+        sparse_operators=SPARSE_OPERATORS,
+        blocks=blocks,
+        widths=widths,
+        rows=rows,
+        connection_cap=connection_cap,
+        embedding_dim=embedding_dim,
+    )
+
+
+SPACES = {"nasrec-small": nasrec_small, "nasrec-full": nasrec_full}
+"""The named spaces over a click log, as the command line offers them."""
