@@ -1,1 +1,25 @@
-"""TODO."""
+"""GNN surrogates: they learn from evaluated architectures, and rank all others."""
+
+from dagsmith.predictor.baselines import LinearPredictor, MeanPredictor
+from dagsmith.predictor.errors import PredictorError
+from dagsmith.predictor.gnn import GNNPredictor
+from dagsmith.predictor.metrics import METRICS, RankCorrelation, rank_correlation
+from dagsmith.predictor.prediction import Architectures, Prediction, Predictor
+from dagsmith.predictor.settings import GNNSettings, TrainingSettings
+from dagsmith.predictor.training import Progress
+
+__all__ = [
+    "METRICS",
+    "Architectures",
+    "GNNPredictor",
+    "GNNSettings",
+    "LinearPredictor",
+    "MeanPredictor",
+    "Prediction",
+    "Predictor",
+    "PredictorError",
+    "Progress",
+    "RankCorrelation",
+    "TrainingSettings",
+    "rank_correlation",
+]

@@ -1,1 +1,52 @@
-"""TODO."""
+"""The search: samplers over a search space, and the loop that writes an Optuna study."""
+
+from dagsmith.search.errors import SearchError, StudyError
+from dagsmith.search.evolution import EvolutionSettings, RegularizedEvolutionSampler
+from dagsmith.search.finalists import Finalist, select_finalists
+from dagsmith.search.loop import Progress, SamplerFactory, SearchSummary, run_search
+from dagsmith.search.metropolis import MetropolisHastingsSampler, MetropolisHastingsSettings
+from dagsmith.search.objectives import COSTS, METRICS, Objective, parse_objectives
+from dagsmith.search.pareto import pareto_front
+from dagsmith.search.random_search import RandomArchitectureSampler
+from dagsmith.search.rank_tracker import Forecast, RankTracker
+from dagsmith.search.record import Record, RecordReader
+from dagsmith.search.sampler import Proposals, SpaceSampler
+from dagsmith.search.samplers import SAMPLERS, make_sampler
+from dagsmith.search.storage import open_storage
+from dagsmith.search.study import open_study, study_objectives
+from dagsmith.search.surrogate import CostLimit, Costs, PredictorFactory
+
+__all__ = [
+    "COSTS",
+    "METRICS",
+    "SAMPLERS",
+    "CostLimit",
+    "Costs",
+    "EvolutionSettings",
+    "Finalist",
+    "Forecast",
+    "MetropolisHastingsSampler",
+    "MetropolisHastingsSettings",
+    "Objective",
+    "PredictorFactory",
+    "Progress",
+    "Proposals",
+    "RandomArchitectureSampler",
+    "RankTracker",
+    "Record",
+    "RecordReader",
+    "RegularizedEvolutionSampler",
+    "SamplerFactory",
+    "SearchError",
+    "SearchSummary",
+    "SpaceSampler",
+    "StudyError",
+    "make_sampler",
+    "open_storage",
+    "open_study",
+    "pareto_front",
+    "parse_objectives",
+    "run_search",
+    "select_finalists",
+    "study_objectives",
+]

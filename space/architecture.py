@@ -37,7 +37,7 @@ class Node:
             (name, int(value) if isinstance(value, float) and value.is_integer() else value)
             for name, value in self.attributes
         )
-        object.__setattr__(self, "attributes", tuple(sorted(pairs)))
+        object.__setattr__(self, "attributes", tuple(sorted(pairs, key=lambda pair: pair[0])))
 
     @staticmethod
     def of(kind: str, name: str = "", **attributes: Value) -> "Node":
@@ -105,7 +105,7 @@ class Architecture:
 
     @staticmethod
     def build(nodes: Iterable[Node], edges: Iterable[Edge]) -> "Architecture":
-        """Put nodes given in any order into topological order; raise ArchitectureError on a cycle."""
+        """Put nodes of any order into topological order; raise ArchitectureError on a cycle."""
         nodes, edges = tuple(nodes), tuple(edges)
         for edge in edges:
             if not (0 <= edge.source < len(nodes) and 0 <= edge.target < len(nodes)):
@@ -139,6 +139,23 @@ class Architecture:
             into[edge.target].append(edge)
         return [sorted(edges, key=lambda edge: (edge.port, edge.source)) for edges in into]
 
+    def live(self) -> "Architecture":
+        """The part that reaches the last node, which is the output: what is computed and costed."""
+        live = {len(self.nodes) - 1}
+        for edge in sorted(self.edges, key=lambda edge: -edge.target):
+            if edge.target in live:
+                live.add(edge.source)
+        kept = sorted(live) if self.nodes else []
+        position = {node: rank for rank, node in enumerate(kept)}
+        return Architecture(
+            tuple(self.nodes[node] for node in kept),
+            tuple(
+                Edge(position[e.source], position[e.target], e.port)
+                for e in self.edges
+                if e.target in live
+            ),
+        )
+
     def canonical(self) -> "Architecture":
         """The representative of its isomorphism class: canonical node order, no node names."""
         labels = [repr((node.kind, node.attributes)) for node in self.nodes]
@@ -152,11 +169,11 @@ class Architecture:
 
     @cached_property
     def key(self) -> str:
-        """A 128-bit hex digest of the canonical form: equal exactly for isomorphic architectures."""
+        """A 128-bit hex digest of the canonical form: equal exactly for isomorphic ones."""
         return hashlib.sha256(self.canonical().to_json().encode()).hexdigest()[:32]
 
     def validate(self, kinds: Vocabulary) -> None:
-        """Check every node and port against `kinds`; raise ArchitectureError for the first misfit."""
+        """Check nodes and ports against `kinds`; raise ArchitectureError for the first misfit."""
         for index, node in enumerate(self.nodes):
             try:
                 kind = kinds[node.kind]
@@ -196,11 +213,13 @@ class Architecture:
             raise ArchitectureError(f"not an architecture: format {found!r}; expected {FORMAT!r}")
         try:
             nodes = [
-                Node.of(node["kind"], node.get("name", ""), **node["attributes"])
+                Node(str(node["kind"]), _attributes(node["attributes"]), str(node.get("name", "")))
                 for node in document["nodes"]
             ]
             edges = [Edge(int(s), int(t), str(port)) for s, t, port in document["edges"]]
-        except (KeyError, TypeError, ValueError) as error:
+        except ArchitectureError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ArchitectureError(f"damaged architecture document: {error!r}") from None
         return Architecture.build(nodes, edges)
 
@@ -244,6 +263,15 @@ class Architecture:
 
     def to_svg(self) -> str:
         """A self-contained picture of the graph, as SVG text."""
-        from dagsmith.space.drawing import draw
+        from dagsmith.space.drawing import draw  # it needs this module
 
         return draw(self)
+
+
+def _attributes(document: Mapping[str, Any]) -> tuple[tuple[str, Value], ...]:
+    for name, value in document.items():
+        if not isinstance(value, str | int | float):
+            raise ArchitectureError(
+                f"attribute {name!r} is {value!r}; expected a text, a number, true or false"
+            )
+    return tuple(document.items())

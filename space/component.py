@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from dagsmith.space.errors import ArchitectureError, nearest
 
 Value = str | int | float | bool
@@ -26,7 +28,8 @@ class Categorical:
         """Return the index of `value` among the choices."""
         if value not in self.choices:
             raise ArchitectureError(
-                f"attribute {self.name!r} has no choice {value!r}; {nearest(str(value), self.choices)}"
+                f"attribute {self.name!r} has no choice {value!r}; "
+                f"{nearest(str(value), self.choices)}"
             )
         return float(self.choices.index(str(value)))
 
@@ -53,8 +56,12 @@ class Number:
         return float(value)
 
     def decode(self, code: float) -> Value:
-        """Return the number, as an int where it is one."""
-        return int(code) if float(code).is_integer() else float(code)
+        """Return the number, as an int where it is one.
+
+        Populations store float32, so 0.1 comes back as 0.10000000149: the shortest decimal that
+        float32 stands for is meant. Numbers of up to 7 significant digits survive.
+        """
+        return int(code) if float(code).is_integer() else float(str(np.float32(code)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +98,17 @@ class ComponentKind:
     attributes: tuple[Attribute, ...] = ()
     ports: tuple[str, ...] = ("in",)
 
+    def __post_init__(self) -> None:
+        names = [attribute.name for attribute in self.attributes]
+        for name in names:
+            if name in ("kind", "name") or names.count(name) > 1:
+                raise ArchitectureError(
+                    f"kind {self.name!r} cannot have the attribute {name!r}: names are unique, "
+                    "and 'kind' and 'name' say what a node is"
+                )
+
     def encode(self, values: Mapping[str, Value]) -> list[float]:
-        """Return the attribute values as numbers, in order; raise ArchitectureError if one is off."""
+        """Return the values as numbers, in order; raise ArchitectureError if one is off."""
         names = [attribute.name for attribute in self.attributes]
         for name in values:
             if name not in names:

@@ -9,7 +9,7 @@ class SpaceError(ValueError):
 
 
 class ArchitectureError(ValueError):
-    """A graph that is no architecture: a cycle, an unknown kind, an attribute out of its choices."""
+    """A graph that is no architecture: a cycle, an unknown kind, an attribute out of range."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

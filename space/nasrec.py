@@ -123,6 +123,8 @@ class NASRecSpace(SearchSpace):
                     raise SpaceError(f"unknown operator {operator!r}; {nearest(operator, known)}")
         counts = {
             "blocks": blocks,
+            "smallest width": min(widths, default=0),
+            "smallest number of rows": min(rows, default=0),
             "connection_cap": connection_cap,
             "sparse_fields": sparse_fields,
             "embedding_dim": embedding_dim,
@@ -132,6 +134,8 @@ class NASRecSpace(SearchSpace):
         for key, count in counts.items():
             if count < 1:
                 raise SpaceError(f"{key} is {count}; expected at least 1")
+        if dense_features < 0:
+            raise SpaceError(f"dense_features is {dense_features}; expected at least 0")
         self.name = name
         self.kinds = KINDS
         self.dense_width = max(1, dense_features)
@@ -195,9 +199,9 @@ class NASRecSpace(SearchSpace):
 
     def from_blocks(self, blocks: Sequence[Block]) -> Genotype:
         """The genotype that means `blocks` (one operator a side); the inverse of `to_blocks`."""
-        params: dict[str, str | int | bool] = {}
+        params: dict[str, Value] = {}
         for number, block in enumerate(blocks, 1):
-            genes = {
+            genes: dict[str, Value] = {
                 "dense_op": block.dense_ops[0],
                 "sparse_op": block.sparse_ops[0],
                 "width": block.width,
@@ -271,7 +275,7 @@ class NASRecSpace(SearchSpace):
             dense.append(dense_out)
             sparse.append(sparse_out)
         add(Node.of("head", "head"), dense=[dense[-1]], sparse=[sparse[-1]])
-        return _live(nodes, edges)
+        return Architecture(tuple(nodes), tuple(edges)).live()
 
     def decode(self, genotype: Genotype) -> Architecture:
         """Return the live architecture of one genotype, ``[slots]``."""
@@ -280,25 +284,38 @@ class NASRecSpace(SearchSpace):
     def envelope(self) -> list[Architecture]:
         """Architectures that together use every shared weight at its full size.
 
-        Each has all blocks at full width, connected to everything before, with all operators and
-        mergers; a supernet allocates the union of their weights.
+        All operators and mergers, connected to everything before, at full width; a supernet
+        allocates the union of their weights. Maps that an operator leaves out where its input
+        already has its width show only where neighbouring blocks differ in width, or where both
+        sides of a pair read the raw input: hence the variants.
         """
-        blocks = [
-            Block(
-                self.dense_operators,
-                self.sparse_operators,
-                max(self.widths),
-                max(self.rows),
-                tuple(range(number)),
-                tuple(range(number)),
-                number - 1,
-                number - 1,
-                True,
-                True,
-            )
-            for number in range(1, self.blocks + 1)
+        widest = sorted(self.widths)[-2:]
+        variants: list[tuple[int, int, int | None]] = [
+            (widest[-1], widest[-1], None),
+            (widest[0], widest[-1], None),
+            (widest[-1], widest[0], None),
+            (widest[-1], widest[-1], 0),
         ]
-        return [self.assemble(blocks)]
+        return [
+            self.assemble(
+                [
+                    Block(
+                        self.dense_operators,
+                        self.sparse_operators,
+                        even if number % 2 == 0 else odd,
+                        max(self.rows),
+                        tuple(range(number)),
+                        tuple(range(number)),
+                        number - 1 if pair is None else pair,
+                        number - 1 if pair is None else pair,
+                        True,
+                        True,
+                    )
+                    for number in range(1, self.blocks + 1)
+                ]
+            )
+            for even, odd, pair in variants
+        ]
 
     def decode_many(self, genotypes: Genotypes) -> Population:
         """Return the live architectures of ``[batch, slots]`` by array operations.
@@ -354,8 +371,8 @@ class NASRecSpace(SearchSpace):
                     reads_sparse[:, index], bit["sparse"], 0
                 ).astype(np.uint16)
             for side in ("left", "right"):
-                index = self._values(genotypes, f"{at}.{side}", ("0",)).astype(np.int64)
-                edges[every, dense_op, dense[every, index]] |= np.where(
+                source = self._values(genotypes, f"{at}.{side}", ("0",)).astype(np.int64)
+                edges[every, dense_op, dense[every, source]] |= np.where(
                     paired, bit[side], 0
                 ).astype(np.uint16)
             for merger, name in ((fm, "fm"), (to_sparse, "dense_to_sparse")):
@@ -426,22 +443,6 @@ def _connection_sets(block: int, cap: int) -> tuple[tuple[str, ...], tuple[float
             sets.append("+".join(map(str, members)))
             weights.append(comb(trials, size - 1) * 0.5**trials / comb(block, size))
     return tuple(sets), tuple(weights)
-
-
-def _live(nodes: Sequence[Node], edges: Sequence[Edge]) -> Architecture:
-    """Keep what reaches the last node."""
-    live = {len(nodes) - 1}
-    for edge in sorted(edges, key=lambda edge: -edge.target):
-        if edge.target in live:
-            live.add(edge.source)
-    kept = sorted(live)
-    position = {node: rank for rank, node in enumerate(kept)}
-    return Architecture(
-        tuple(nodes[node] for node in kept),
-        tuple(
-            Edge(position[e.source], position[e.target], e.port) for e in edges if e.target in live
-        ),
-    )
 
 
 def nasrec_small(

@@ -1,4 +1,4 @@
-"""A population: many architectures as three arrays, the form in which they are costed and encoded."""
+"""A population: many architectures as three arrays, as they are costed and encoded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,12 +42,12 @@ class Population:
     @property
     def node_count(self) -> int:
         """Node positions per row, used or not."""
-        return self.kind.shape[1]
+        return int(self.kind.shape[1])
 
     @property
     def present(self) -> NDArray[np.bool_]:
         """Which node positions are used, ``[batch, nodes]``."""
-        return self.kind != ABSENT
+        return np.asarray(self.kind != ABSENT)
 
     def __getitem__(self, rows: "NDArray[np.integer] | NDArray[np.bool_] | slice") -> "Population":
         return Population(
@@ -58,7 +58,7 @@ class Population:
     def from_architectures(
         architectures: Sequence[Architecture], vocabulary: Vocabulary
     ) -> "Population":
-        """Encode architectures one by one; raise ArchitectureError naming the first that misfits."""
+        """Encode one by one; raise ArchitectureError naming the first that misfits."""
         nodes = max((len(architecture.nodes) for architecture in architectures), default=0)
         shape = (len(architectures), nodes)
         kind = np.full(shape, ABSENT, np.int16)
@@ -117,26 +117,45 @@ class Population:
         )
 
     def fingerprint(self) -> NDArray[np.uint64]:
-        """A 64-bit hash per row of the arrays as they lie, ``[batch]``.
+        """A 64-bit hash per row of what lies at which position, ``[batch]``.
 
-        Equal rows of one layout hash equal. It is much cheaper than the canonical key and finer:
-        isomorphic architectures at different positions differ.
+        Rows of one layout hash equal if they are equal, however many unused positions follow.
+        It is much cheaper than the canonical key and finer: isomorphic architectures at different
+        positions differ.
         """
-        batch = len(self)
-        parts = [
-            np.ascontiguousarray(self.kind).view(np.uint16).reshape(batch, -1),
-            np.nan_to_num(self.attributes, nan=-1.0).view(np.uint32).reshape(batch, -1),
-            np.ascontiguousarray(self.edges).reshape(batch, -1),
+        batch, count = self.kind.shape
+        position = np.arange(count, dtype=np.uint64)
+        column = np.arange(self.attributes.shape[2], dtype=np.uint64)
+        # One address per number, the same in whatever population a row lies.
+        parts: list[tuple[NDArray[np.integer], NDArray[np.uint64]]] = [
+            # 0 stands for "nothing here", so that a first kind or choice must be told from it.
+            (self.kind + np.int16(1), position),
+            (
+                np.where(
+                    np.isnan(self.attributes), 0, self.attributes.view(np.int32) + np.int64(1)
+                ),
+                position[:, None] * np.uint64(1 << 16) + column + np.uint64(1 << 40),
+            ),
+            (self.edges, position[:, None] * np.uint64(1 << 16) + position + np.uint64(1 << 41)),
         ]
-        state = np.zeros(batch, np.uint64)
-        for part in parts:
-            # Multiply-shift hashing with fixed odd multipliers: repeatable across processes.
-            multipliers = np.random.default_rng(part.shape[1]).integers(
-                0, 2**63, part.shape[1], dtype=np.uint64
-            ) * np.uint64(2) + np.uint64(1)
-            mixed = (part.astype(np.uint64) + np.uint64(0x9E3779B9)) * multipliers
-            state = (state ^ (mixed ^ (mixed >> np.uint64(29))).sum(axis=1)) * np.uint64(
-                0xBF58476D1CE4E5B9
-            )
-            state ^= state >> np.uint64(32)
-        return state
+        total = np.zeros(batch, np.uint64)
+        for values, address in parts:
+            values = values.reshape(batch, address.size)
+            rows, columns = np.nonzero(values)
+            # Multiply-shift hashing of what is there; nothing adds nothing, so padding is unseen.
+            mixed = values[rows, columns].astype(np.uint64)
+            mixed *= (_mix(address.ravel()) | np.uint64(1))[columns]
+            mixed ^= mixed >> np.uint64(29)
+            # Sums per row as differences of a running sum: unsigned integers wrap around alike.
+            running = np.concatenate([np.zeros(1, np.uint64), mixed.cumsum(dtype=np.uint64)])
+            ends = np.bincount(rows, minlength=batch).cumsum()
+            total += np.diff(running[np.concatenate([[0], ends])])
+        return _mix(total)
+
+
+def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of splitmix64: every bit of the result depends on every bit of the input."""
+    state = state + np.uint64(0x9E3779B97F4A7C15)
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))

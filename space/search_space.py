@@ -70,7 +70,10 @@ class SearchSpace(ABC):
 
     @abstractmethod
     def decode(self, genotype: Genotype) -> Architecture:
-        """Return the architecture that `genotype` (``[slots]``) means, without unreachable parts."""
+        """Return the architecture that `genotype` (``[slots]``) means, without unreachable parts.
+
+        Its last node is the output: everything else reaches it.
+        """
 
     def decode_many(self, genotypes: Genotypes) -> Population:
         """Return the architectures of ``[batch, slots]`` as arrays."""
@@ -82,7 +85,7 @@ class SearchSpace(ABC):
         return np.array([len(slot.choices) for slot in self.slots], np.int64)
 
     def size(self) -> int:
-        """Number of genotypes: the product of the slots' choices. Several may mean one architecture."""
+        """Number of genotypes, the product of the slots' choices; several may mean one net."""
         return math.prod(len(slot.choices) for slot in self.slots)
 
     def sample(self, count: int, rng: np.random.Generator) -> Genotypes:
@@ -118,8 +121,8 @@ class SearchSpace(ABC):
             slots = rng.permuted(np.tile(free, (len(pending), 1)), axis=1)[:, :mutations]
             for chosen in slots.T:
                 self._redraw(proposal, chosen, rng)
-            result[pending] = proposal
             changed = self.decode_many(proposal).fingerprint() != before[pending]
+            result[pending[changed]] = proposal[changed]
             pending = pending[~changed]
             if not pending.size:
                 break
@@ -141,7 +144,7 @@ class SearchSpace(ABC):
         ).fingerprint()
         _, first = np.unique(marks[1:], return_index=True)
         keep = np.sort(first[marks[1:][first] != marks[0]])
-        return candidates[keep]
+        return np.asarray(candidates[keep])
 
     def check(self, genotypes: Genotypes) -> Genotypes:
         """Return the genotypes as int16 ``[batch, slots]``; raise SpaceError naming what is off."""

@@ -1,0 +1,217 @@
+"""What the stages left, put together: the result document and the models that are kept."""
+
+import dataclasses
+import importlib.metadata
+import platform
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from statistics import fmean
+from typing import Any
+
+from dagsmith.correlation import by_round, joint, prequential
+from dagsmith.data.store import ENCODERS
+from dagsmith.job import Job
+from dagsmith.model import write_model
+from dagsmith.result import FORMAT
+from dagsmith.search import RankTracker
+from dagsmith.space import Architecture
+from dagsmith.stages import scratch_seeds, trained, training_folder
+from dagsmith.training import Build, hand_made, hand_made_costs, scratch_recipe, stand_alone
+from dagsmith.trials import Trials
+
+COUNTING_RULE = "product of the slots' choices; dead genes are counted, isomorphic ones not merged"
+_LIBRARIES = ("dagsmith", "torch", "optuna", "numpy", "polars", "scipy")
+
+
+def assemble(job: Job, stages: Sequence[str]) -> dict[str, Any]:
+    """The result document of a job whose stages are finished; see `docs/result.md`."""
+    quality, trials = job.quality, job.trials
+    larger = quality.direction == "maximize"
+    output = job.directory.output("scratch") or {"best": [], "truth": [], "seeds": [0]}
+    seeds = list(output["seeds"])
+    found = [_searched_entry(job, trials, number, seeds) for number in output["best"]]
+    models = sorted(
+        (entry for entry in found if entry is not None),
+        key=lambda entry: _signed(entry["valid"][quality.name], larger),
+        reverse=True,
+    )
+    models = [
+        {"rank": rank, "path": f"models/{rank}", **model} for rank, model in enumerate(models, 1)
+    ]
+    drawn = [_searched_entry(job, trials, number, seeds[:1]) for number in output["truth"]]
+    truth = [entry for entry in drawn if entry is not None]
+    both = [*models, *truth]
+    scratch = [_of_seed(entry, seeds[0], quality.name) for entry in both]
+    supernet = [(entry["supernet"] or {}).get(quality.name) for entry in both]
+    predictor = [(entry["predictor"] or {}).get("mean") for entry in both]
+    tracker = RankTracker.from_study(job.study, quality.name)
+    seed = job.settings.seed
+    seconds = {name: job.directory.seconds(name) for name in stages}
+    return {
+        "format": FORMAT,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "configuration": job.settings.to_dict(),
+        "versions": versions(),
+        "seeds": {"search": seed, "supernet": seed, "scratch": seeds},
+        "seconds": {**seconds, "total": round(sum(seconds.values()), 3)},
+        "dataset": _dataset(job),
+        "space": {
+            "name": job.space.name,
+            "size": job.space.size(),
+            "slots": len(job.space.slots),
+            "counting_rule": COUNTING_RULE,
+        },
+        "search": {
+            "sampler": job.settings.sampler,
+            "metric": quality.name,
+            "objectives": [objective.name for objective in job.objectives],
+            "complete": len(trials.complete),
+            "failed": len(trials.finished) - len(trials.complete),
+            "storage": "own file" if job.settings.storage is None else "given",
+            "study": job.settings.study,
+        },
+        "rank_correlation": [
+            *prequential(tracker),
+            *joint("supernet-scratch", scratch, supernet, larger),
+            *joint("predictor-scratch", scratch, predictor, larger),
+        ],
+        "rounds": by_round(tracker),
+        "models": models,
+        "truth": truth,
+        "baselines": _baselines(job),
+        "pareto_front": _front(trials, both),
+    }
+
+
+def keep_models(job: Job, result: Mapping[str, Any]) -> None:
+    """Put each model, as its best seed trained it, into ``models/<rank>``, ready to serve."""
+    larger = job.quality.direction == "maximize"
+    for model in result["models"]:
+        architecture = Architecture.from_dict(model["architecture"])
+        runs = [run for run in model["runs"] if run["valid"][job.quality.name] is not None]
+        best = max(
+            runs or model["runs"],
+            key=lambda run: _signed(run["valid"][job.quality.name], larger),
+        )
+        document = {
+            "rank": model["rank"],
+            "key": model["key"],
+            "seed": best["seed"],
+            "valid": best["valid"],
+            "test": best["test"],
+            "parameters": model["parameters"],
+            "flops": model["flops"],
+            "recipe": dataclasses.asdict(scratch_recipe(job)),
+            "versions": result["versions"],
+            "data": result["dataset"]["fingerprint"],
+        }
+        write_model(
+            job.path / "models" / str(model["rank"]),
+            architecture,
+            training_folder(job, "scratch", model["key"], best["seed"]),
+            job.dataset.path / ENCODERS,
+            document,
+        )
+    # A shorter list than that of an earlier start must not leave a stale model behind.
+    for folder in (job.path / "models").iterdir():
+        if not folder.name.isdigit() or int(folder.name) > len(result["models"]):
+            shutil.rmtree(folder)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that a result depends on."""
+    found = {"python": platform.python_version()}
+    return found | {name: importlib.metadata.version(name) for name in _LIBRARIES}
+
+
+def _searched_entry(
+    job: Job, trials: Trials, number: int, seeds: Sequence[int]
+) -> dict[str, Any] | None:
+    """An architecture of the search with its trainings, or None if all of them failed."""
+    trial = trials[number]
+    architecture = trials.architecture(trial)
+    build, costs = stand_alone(job, architecture), trials.costs(trial)
+    entry = _trained_entry(job, "scratch", architecture.key, build, seeds, costs)
+    if entry is None:
+        return None
+    return {"architecture": architecture.to_dict(), **entry, **trials.opinions(trial)}
+
+
+def _trained_entry(
+    job: Job, stage: str, key: str, build: Build, seeds: Sequence[int], costs: Mapping[str, float]
+) -> dict[str, Any] | None:
+    outcomes = [trained(job, stage, key, build, seed) for seed in seeds]
+    runs = [outcome for outcome in outcomes if "failure" not in outcome]
+    if not runs:
+        return None
+    return {
+        "key": key,
+        "parameters": costs["parameters"],
+        "flops": costs["flops"],
+        "valid": _mean([run["valid"] for run in runs]),
+        "test": _mean([run["test"] for run in runs]),
+        "seeds": [run["seed"] for run in runs],
+        "runs": runs,
+    }
+
+
+def _mean(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Metrics averaged over seeds; what is null in one is null in the mean, with its reason."""
+    result: dict[str, Any] = {}
+    reasons: dict[str, str] = {}
+    for name in ("auc", "logloss"):
+        values = [metric[name] for metric in metrics]
+        result[name] = None if None in values else fmean(values)
+    for metric in metrics:
+        reasons |= metric.get("reasons", {})
+    return {**result, "reasons": reasons} if reasons else result
+
+
+def _baselines(job: Job) -> list[dict[str, Any]]:
+    builds = hand_made(job)
+    entries = []
+    for name in (job.directory.output("baselines") or {"names": []})["names"]:
+        costs = hand_made_costs(builds[name](0))
+        entry = _trained_entry(job, "baselines", name, builds[name], scratch_seeds(job), costs)
+        if entry is not None:
+            entries.append({"name": name, **entry})
+    return entries
+
+
+def _front(trials: Trials, entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    scratch = {entry["trial"]: entry["valid"] for entry in entries}
+    return [
+        {
+            "key": trials.architecture(trial).key,
+            "flops": trials.costs(trial)["flops"],
+            "parameters": trials.costs(trial)["parameters"],
+            **trials.opinions(trial),
+            "scratch": scratch.get(trial.number),
+        }
+        for trial in trials.front()
+    ]
+
+
+def _dataset(job: Job) -> dict[str, Any]:
+    dataset = job.dataset
+    limit = dataset.metadata.get("bayes_logloss_realised", dataset.metadata.get("bayes_logloss"))
+    return {
+        "name": job.settings.data,
+        "fingerprint": dataset.fingerprint,
+        "rows": {name: len(dataset.splits[name]) for name in ("train", "valid", "test")},
+        "dense_features": len(dataset.dense_features),
+        "sparse_fields": len(dataset.fields),
+        "bayes_logloss": limit,
+    }
+
+
+def _of_seed(entry: Mapping[str, Any], seed: int, metric: str) -> float | None:
+    values = [run["valid"][metric] for run in entry["runs"] if run["seed"] == seed]
+    return values[0] if values else None
+
+
+def _signed(value: float | None, larger: bool) -> float:
+    if value is None:
+        return float("-inf")
+    return value if larger else -value

@@ -1,0 +1,187 @@
+"""The command line: ``dagsmith data prepare | search | evaluate | space | report``.
+
+Each command says in one line on standard error what is wrong and leaves with a status other than
+0; ``--debug`` shows the traceback instead. Modules that need torch are imported inside the
+commands that use it, so that help and mistakes are answered at once.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+from dagsmith.arguments import Parser, add_settings, given_settings
+from dagsmith.settings import SearchSettings
+from dagsmith.space import SPACES
+from dagsmith.space.errors import nearest
+
+INTERRUPTED = 130
+
+USAGE = """usage: dagsmith COMMAND ...
+
+  data prepare   turn a click log into a columnar store
+  search         click log in, better models and a report out
+  evaluate       score a file with a model that a search has kept
+  space          the size of a search space, and how it is counted
+  report         write the report of a finished search again
+
+`dagsmith COMMAND --help` lists the options of a command."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    limit_threads()
+    try:
+        return _dispatch(words)
+    except SystemExit as left:
+        return int(left.code or 0)
+    except KeyboardInterrupt:
+        # A search says itself how to go on; here is what holds for all commands.
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if debug:
+            raise
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 1
+
+
+def limit_threads() -> None:
+    """Let OpenMP use the cores that this process may use, before torch is imported.
+
+    Left alone, OpenMP counts the cores of the machine, also inside a container that may use two,
+    and its idle threads spin. What the user has set stays.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    os.environ.setdefault("OMP_NUM_THREADS", str(cores or 1))
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def one_line(error: Exception) -> str:
+    """What to tell the user of an error.
+
+    Ours are written as one clear line. The operating system's get the file's name. Any other is
+    an error in the program, and said to be one.
+    """
+    text = " ".join(str(error).split())
+    if type(error).__module__.startswith("dagsmith."):
+        return text
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    return f"unexpected {type(error).__name__}: {text} (--debug shows where)"
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("--help", "-h", "help"):
+        print(USAGE)
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(f"dagsmith {version('dagsmith')}")
+        return 0
+    command = COMMANDS.get(words[0])
+    if command is None:
+        print(
+            f"error: unknown command {words[0]!r}; {nearest(words[0], COMMANDS)}", file=sys.stderr
+        )
+        return 2
+    return command(words[1:])
+
+
+def _search(words: list[str]) -> int:
+    parser = Parser("dagsmith search", "From a click log to better models and a report.")
+    parser.add_argument("--out", required=True, metavar="DIR", help="directory of the run")
+    parser.add_argument("--config", metavar="FILE", help="settings as JSON; options stand above it")
+    add_settings(parser)
+    values = parser.parse(words)
+    from_file = SearchSettings.read(values.config) if values.config else {}
+    settings = SearchSettings.from_dict(from_file | given_settings(parser, values))
+
+    from dagsmith.pipeline import search_models
+    from dagsmith.progress import reporter
+
+    progress = reporter()
+    try:
+        search_models(settings, values.out, progress)
+    except KeyboardInterrupt:
+        progress.end()
+        print(
+            "\ninterrupted: what was finished is kept; the same command goes on from there",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    return 0
+
+
+def _report(words: list[str]) -> int:
+    parser = Parser("dagsmith report", "Write DIR/report.html again from the study and the result.")
+    parser.add_argument("directory", metavar="DIR", help="directory of a finished search")
+    values = parser.parse(words)
+
+    from dagsmith.pipeline import rewrite_report
+
+    print(rewrite_report(values.directory))
+    return 0
+
+
+def _space(words: list[str]) -> int:
+    parser = Parser("dagsmith space", "Print the size of a search space and how it is counted.")
+    parser.add_argument("name", metavar="NAME", choices=tuple(SPACES), help=", ".join(SPACES))
+    parser.add_argument(
+        "--dense-features", type=int, default=13, help="numeric features of the data"
+    )
+    parser.add_argument(
+        "--sparse-fields", type=int, default=26, help="categorical fields of the data"
+    )
+    parser.add_argument("--blocks", type=int, default=7, help="choice blocks")
+    parser.add_argument("--slots", action="store_true", help="list the slots and their choices")
+    values = parser.parse(words)
+    space = SPACES[values.name](values.dense_features, values.sparse_fields, blocks=values.blocks)
+    print(space.describe())
+    if values.slots:
+        for slot in space.slots:
+            print(f"  {slot.name}: {', '.join(map(str, slot.choices))}")
+    return 0
+
+
+def _evaluate(words: list[str]) -> int:
+    parser = Parser("dagsmith evaluate", "Score a file with a model that a search has kept.")
+    parser.add_argument("model", metavar="DIR/models/1", help="directory of the model")
+    parser.add_argument("file", metavar="FILE", help="rows to score: CSV, TSV or parquet")
+    parser.add_argument("--predictions", metavar="FILE", help="also write them, as parquet")
+    values = parser.parse(words)
+
+    from dagsmith.model import evaluate
+
+    scores = evaluate(values.model, values.file, predictions=values.predictions)
+    print(json.dumps(scores, indent=2))
+    return 0
+
+
+def _data(words: list[str]) -> int:
+    if not words or words[0] in ("--help", "-h"):
+        print("usage: dagsmith data prepare SOURCE ... --out DIR (--help lists its options)")
+        return 0 if words else 2
+    if words[0] != "prepare":
+        print(
+            f"error: unknown command 'data {words[0]}'; {nearest(words[0], ['prepare'])}",
+            file=sys.stderr,
+        )
+        return 2
+    from dagsmith.data_command import prepare_command
+
+    return prepare_command(words[1:])
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "data": _data,
+    "search": _search,
+    "evaluate": _evaluate,
+    "space": _space,
+    "report": _report,
+}

@@ -1,0 +1,107 @@
+"""What the stages of a search share: settings, directory, data, space and study."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+
+from dagsmith.data import Dataset
+from dagsmith.errors import RunError
+from dagsmith.hardware import Flops, Parameters, costs
+from dagsmith.progress import Reporter
+from dagsmith.run_directory import RunDirectory
+from dagsmith.search.objectives import Objective, parse_objectives
+from dagsmith.search.study import open_study
+from dagsmith.settings import SearchSettings
+from dagsmith.space import SPACES, NASRecSpace, Population
+from dagsmith.space.nasrec import WIDTHS
+from dagsmith.trials import Trials
+
+RANKED_BY = ("logloss", "auc")
+"""The metrics that a search may put first."""
+
+
+@dataclass
+class Job:
+    """One search, opened in its directory; what is expensive is made when it is first asked for.
+
+    Attributes:
+        settings: what was asked.
+        directory: where it is kept.
+        progress: who is told.
+    """
+
+    settings: SearchSettings
+    directory: RunDirectory
+    progress: Reporter
+
+    @property
+    def path(self) -> Path:
+        """The directory of the run."""
+        return self.directory.path
+
+    @cached_property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What the search optimises; the first is what models are ranked by.
+
+        Raises:
+            RunError: the first is no metric that supernet and scratch both measure.
+        """
+        objectives = parse_objectives(self.settings.objectives)
+        if objectives[0].name not in RANKED_BY:
+            raise RunError(
+                f"objectives are {self.settings.objectives!r}; expected logloss or auc first"
+            )
+        return objectives
+
+    @property
+    def quality(self) -> Objective:
+        """The first objective: the one that models are ranked by."""
+        return self.objectives[0]
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The prepared data set; the data stage must be finished."""
+        output = self.directory.output("data")
+        if output is None:
+            raise RunError(f"{self.path}: the data stage is not finished")
+        dataset = Dataset.open(self.path / output["path"])
+        if dataset.fingerprint != output["fingerprint"]:
+            raise RunError(
+                f"{dataset.path} is another data set ({dataset.fingerprint[:12]}) than the one "
+                f"this run began with ({output['fingerprint'][:12]}); use another --out"
+            )
+        return dataset
+
+    @cached_property
+    def space(self) -> NASRecSpace:
+        """The search space over the features of the data."""
+        settings = self.settings
+        return SPACES[settings.space](
+            len(self.dataset.dense_features),
+            len(self.dataset.fields),
+            blocks=settings.blocks,
+            widths=settings.widths or WIDTHS,
+            embedding_dim=settings.embedding_dim,
+        )
+
+    @cached_property
+    def study(self) -> optuna.Study:
+        """The study; refused if it was made for another space, data set or objectives."""
+        storage = self.settings.storage or self.path / "study.db"
+        context = {"data": self.dataset.fingerprint}
+        return open_study(
+            storage, self.settings.study, self.space, self.objectives, context=context
+        )
+
+    @property
+    def trials(self) -> Trials:
+        """The finished trials, read anew."""
+        return Trials(self.study, self.objectives)
+
+    def costs(self, population: Population) -> dict[str, NDArray[np.float64]]:
+        """Parameters without embedding tables, and FLOPs, of whole populations."""
+        return costs(population, [Parameters(), Flops()])

@@ -1,0 +1,59 @@
+"""Weights of a trained network on disk, and a network that serves from them."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dagsmith.data import Batch, Encoders
+from dagsmith.errors import ModelError
+from dagsmith.space import Architecture
+from dagsmith.supernet.checkpoint import load_checkpoint, save_checkpoint
+from dagsmith.supernet.inputs import to_tensors
+from dagsmith.supernet.model import ClickModel
+from dagsmith.supernet.network import Network
+
+WEIGHTS = "model.safetensors"
+FORMAT = "dagsmith.network/1"
+
+
+def save_weights(path: Path, model: ClickModel, key: str) -> None:
+    """Write the model's weights to `path`; `key` says of which architecture."""
+    save_checkpoint(path, FORMAT, model.state_dict(), {"key": key})
+
+
+def load_network(path: Path, architecture: Architecture, encoders: Encoders) -> Network:
+    """The trained network of `architecture` from the weights at `path`, ready to serve.
+
+    Raises:
+        CheckpointError: the file is missing, truncated or foreign.
+        ModelError: the weights are those of another architecture or of other encoders.
+    """
+    tensors, description = load_checkpoint(path, FORMAT)
+    if description.get("key") != architecture.key:
+        raise ModelError(
+            f"{path}: weights of architecture {str(description.get('key'))[:12]}; "
+            f"expected {architecture.key[:12]}"
+        )
+    network = Network(architecture, encoders.fields)
+    expected = network.state_dict()
+    for name, tensor in expected.items():
+        if name not in tensors or tensors[name].shape != tensor.shape:
+            raise ModelError(f"{path}: no tensor {name} of shape {tuple(tensor.shape)}")
+    network.load_state_dict({name: tensors[name] for name in expected})
+    network.eval()
+    return network
+
+
+def probabilities(network: ClickModel, batch: Batch, rows: int = 8192) -> NDArray[np.float64]:
+    """Click probabilities of encoded rows, ``[rows]``, computed in pieces of `rows`."""
+    device = next(network.parameters()).device
+    parts = [np.zeros(0)]
+    with torch.inference_mode():
+        for start in range(0, len(batch), rows):
+            part = slice(start, start + rows)
+            piece = Batch(batch.dense[part], batch.sparse[part], batch.label[part])
+            dense, ids, _ = to_tensors(piece, device)
+            parts.append(torch.sigmoid(network(dense, ids)).double().cpu().numpy())
+    return np.concatenate(parts)

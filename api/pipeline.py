@@ -1,0 +1,107 @@
+"""The main job: all stages in order, each skipped where it is finished."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dagsmith.assembly import assemble, keep_models
+from dagsmith.errors import RunError
+from dagsmith.job import Job
+from dagsmith.progress import Reporter, SilentReporter
+from dagsmith.result import read_result, write_result
+from dagsmith.run_directory import RunDirectory, read_configuration
+from dagsmith.search.figure_style import duration
+from dagsmith.search.report import write_report
+from dagsmith.settings import SearchSettings
+from dagsmith.stages import (
+    stage_baselines,
+    stage_data,
+    stage_scratch,
+    stage_search,
+    stage_supernet,
+)
+
+STAGES: dict[str, Callable[[Job], dict[str, Any]]] = {
+    "data": stage_data,
+    "supernet": stage_supernet,
+    "search": stage_search,
+    "scratch": stage_scratch,
+    "baselines": stage_baselines,
+}
+"""The stages that take time, by name, in order; result, models and report follow."""
+
+
+def search_models(
+    settings: SearchSettings, out: str | Path, progress: Reporter | None = None
+) -> dict[str, Any]:
+    """Run the whole job in the directory `out`, or what is left of it.
+
+    Args:
+        settings: what to do.
+        out: directory of the run; the same settings go on with what is there.
+        progress: who is told; nobody by default.
+
+    Returns:
+        The result document, as in ``out/result.json``.
+
+    Raises:
+        RunError: the directory belongs to another job, or is in use.
+    """
+    shown = progress or SilentReporter()
+    directory = RunDirectory(out, settings.to_dict())
+    job = Job(settings, directory, shown)
+    # Asked before anything is trained, so that a mistake does not cost an hour.
+    _ = job.objectives
+    with directory.lock():
+        if directory.output("report") is not None:
+            shown.say(f"{out} is done; see {Path(out) / 'report.html'}")
+            return read_result(job.path / "result.json")
+        for name, stage in STAGES.items():
+            if directory.output(name) is not None:
+                shown.say(f"{name}: finished before")
+                continue
+            shown.begin(name)
+            try:
+                directory.run(name, lambda stage=stage: stage(job))  # type: ignore[misc]
+            finally:
+                shown.end()
+            shown.say(f"{name}: finished in {duration(directory.seconds(name))}")
+        directory.run("report", lambda: _finish(job))
+        result = read_result(job.path / "result.json")
+        shown.say(_closing(result, job.path))
+    return result
+
+
+def rewrite_report(out: str | Path) -> Path:
+    """Write ``out/report.html`` again from ``result.json`` and the study.
+
+    Raises:
+        RunError: `out` is no run directory.
+        ResultError: it holds no result yet, or a damaged one.
+    """
+    settings = SearchSettings.from_dict(read_configuration(out))
+    result = read_result(Path(out) / "result.json")
+    job = Job(settings, RunDirectory(out, settings.to_dict()), SilentReporter())
+    path = job.path / "report.html"
+    write_report(path, result, job.trials.records())
+    return path
+
+
+def _finish(job: Job) -> dict[str, Any]:
+    result = assemble(job, tuple(STAGES))
+    if not result["models"]:
+        raise RunError("no architecture could be trained from scratch; scratch/ says why")
+    keep_models(job, result)
+    write_result(job.path / "result.json", result)
+    write_report(job.path / "report.html", result, job.trials.records())
+    return {"result": "result.json", "report": "report.html"}
+
+
+def _closing(result: dict[str, Any], path: Path) -> str:
+    best = result["models"][0]
+    text = "done"
+    if best["test"]["logloss"] is not None:
+        text += f": model 1 has test log loss {best['test']['logloss']:.4f}"
+    if best["test"]["auc"] is not None:
+        text += f", AUC {best['test']['auc']:.4f}"
+    return f"{text}, {best['flops']:.3g} FLOPs per row; see {path / 'report.html'}"

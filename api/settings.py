@@ -1,0 +1,147 @@
+"""What a search job is asked to do: the one list of its options.
+
+The command line, a ``--config`` file, `run.json` and the configuration in `result.json` all have
+these names and no other.
+"""
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dagsmith.errors import RunError
+from dagsmith.space import SPACES
+from dagsmith.space.errors import nearest
+
+# The names of `dagsmith.search.SAMPLERS`, here as well so that `--help` need not import them.
+SAMPLERS = ("mh", "evolution", "random", "tpe", "gp", "nsga2", "nsga3", "qmc", "bruteforce")
+RECIPES = ("nasrec", "bars")
+ENCODERS = ("vocabulary", "hashing")
+FORMATS = ("auto", "table", "criteo", "avazu", "kdd2012", "movielens")
+ON_ERROR = ("raise", "skip")
+DEVICES = ("auto", "cpu", "cuda")
+
+_LEAST = {"rows": 1000, "truth": 0, "seed": 0}
+"""Smallest values of counts; it is 1 for the others."""
+
+
+def _option(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
+    return dataclasses.field(default=default, metadata={"help": text, "choices": choices})
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """The options of a search job; each has its description as metadata.
+
+    Raises:
+        RunError: a value outside its choices or range.
+    """
+
+    data: str = _option(
+        "synthetic", "a click log (CSV, TSV, parquet, a glob), a prepared store, or 'synthetic'"
+    )
+    valid: str | None = _option(None, "validation file; without it, rows are split off")
+    test: str | None = _option(None, "test file; without it, rows are split off")
+    label: str | None = _option(None, "name of the label column")
+    drop: tuple[str, ...] = _option((), "columns to leave out")
+    format: str = _option("auto", "what the columns are", FORMATS)
+    schema: str | None = _option(None, "JSON file that says what each column is")
+    time_column: str | None = _option(None, "split by it: the last value tests")
+    encoder: str = _option("vocabulary", "how categories become ids", ENCODERS)
+    min_count: int = _option(1, "training rows in which a category must occur to have an id")
+    on_error: str = _option("raise", "what to do with rows that cannot be read", ON_ERROR)
+    rows: int | None = _option(None, "rows of the synthetic click log")
+    space: str = _option("nasrec-small", "the search space", tuple(SPACES))
+    blocks: int = _option(7, "choice blocks of the space")
+    widths: tuple[int, ...] = _option((), "choices of a block's dense width")
+    embedding_dim: int = _option(16, "width of an embedding vector")
+    recipe: str = _option("nasrec", "training protocol", RECIPES)
+    supernet_epochs: int | None = _option(None, "epochs of supernet training; else the recipe's")
+    scratch_epochs: int | None = _option(None, "most epochs from scratch; else the recipe's")
+    supernet_batch_size: int | None = _option(None, "rows per supernet step; else the recipe's")
+    batch_size: int | None = _option(None, "rows per step from scratch; else the recipe's")
+    trials: int = _option(200, "architectures to evaluate")
+    sampler: str = _option("mh", "who proposes architectures", SAMPLERS)
+    objectives: str = _option("logloss", "what to optimise, such as logloss,flops")
+    top: int = _option(3, "best architectures to train from scratch and to keep")
+    scratch_seeds: int = _option(3, "training seeds of each of them")
+    truth: int = _option(6, "random evaluated architectures also trained, to measure the ranking")
+    no_baselines: bool = _option(False, "do not train DNN, DeepFM and DCNv2 beside them")
+    seed: int = _option(0, "seed of everything")
+    storage: str | None = _option(None, "URL of the Optuna storage; else a SQLite file in DIR")
+    study: str = _option("dagsmith", "name of the study in the storage")
+    device: str = _option("auto", "where to train", DEVICES)
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value, choices = getattr(self, field.name), field.metadata["choices"]
+            if choices and value not in choices:
+                raise RunError(f"{field.name} is {value!r}; {nearest(str(value), choices)}")
+            low = _LEAST.get(field.name, 1)
+            if isinstance(value, int) and not isinstance(value, bool) and value < low:
+                raise RunError(f"{field.name} is {value}; expected at least {low}")
+        if self.rows is not None and self.data != "synthetic":
+            raise RunError("rows is only for --data synthetic")
+        if self.data == "synthetic" and (self.valid or self.test):
+            raise RunError("valid and test files are not for --data synthetic, which has its own")
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready mapping that `from_dict` reads."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in dataclasses.asdict(self).items()
+        }
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> "SearchSettings":
+        """Read settings; what is absent has its default.
+
+        Raises:
+            RunError: an unknown key (naming the nearest), or a value of the wrong type.
+        """
+        known = {field.name: field for field in dataclasses.fields(SearchSettings)}
+        hints = typing.get_type_hints(SearchSettings)
+        given: dict[str, Any] = {}
+        for name, value in values.items():
+            if name not in known:
+                raise RunError(f"unknown setting {name!r}; {nearest(name, known)}")
+            given[name] = _typed(name, value, hints[name])
+        return SearchSettings(**given)
+
+    @staticmethod
+    def read(path: str | Path) -> dict[str, Any]:
+        """Read a file of settings (a JSON object), not yet checked."""
+        try:
+            values = json.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunError(f"{path}: no such settings file") from None
+        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise RunError(f"{path}: not JSON: {error}") from None
+        if not isinstance(values, dict):
+            raise RunError(f"{path}: settings are a JSON object, not {type(values).__name__}")
+        return values
+
+
+def plain_type(hint: Any) -> tuple[type, bool]:
+    """The type of a single value of an option, and whether the option takes several."""
+    if isinstance(hint, types.UnionType):
+        hint = next(part for part in typing.get_args(hint) if part is not type(None))
+    if typing.get_origin(hint) is tuple:
+        return typing.get_args(hint)[0], True
+    return hint, False
+
+
+def _typed(name: str, value: Any, hint: Any) -> Any:
+    if value is None and isinstance(hint, types.UnionType):
+        return None
+    kind, several = plain_type(hint)
+    items = value if several and isinstance(value, list | tuple) else [value]
+    for item in items:
+        if type(item) is not kind:
+            expected = f"a list of {kind.__name__}" if several else kind.__name__
+            raise RunError(f"setting {name!r} is {value!r}; expected {expected}")
+    return tuple(items) if several else value

@@ -1,0 +1,175 @@
+"""The stages of a search, one function each, in the order of the way of the data.
+
+Each returns a small JSON object that later stages and a resumed run read; what is large lies in the
+run's directory. A stage that is started again goes on from what it left there.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from dagsmith.data import Dataset, prepare_synthetic
+from dagsmith.data.store import MANIFEST
+from dagsmith.data_command import describe, prepare_log
+from dagsmith.errors import RunError
+from dagsmith.files import write_text
+from dagsmith.job import Job
+from dagsmith.predictor import GNNPredictor
+from dagsmith.search import make_sampler, run_search, select_finalists
+from dagsmith.training import (
+    Build,
+    hand_made,
+    stand_alone,
+    subnet_evaluator,
+    train_one,
+    train_shared,
+)
+
+SYNTHETIC_ROWS = 120_000
+"""Rows of the synthetic click log, unless asked otherwise."""
+INITIAL = 32
+"""Random architectures before the sampler's first proposal; fewer in a short search."""
+
+
+def stage_data(job: Job) -> dict[str, Any]:
+    """Prepare the click log, or open a prepared one."""
+    settings, progress = job.settings, job.progress.told
+    if settings.data == "synthetic":
+        folder, rows = job.path / "data", settings.rows or SYNTHETIC_ROWS
+        dataset = prepare_synthetic(folder, rows=rows, seed=settings.seed, progress=progress)
+    elif (Path(settings.data) / MANIFEST).is_file():
+        # Opened where it lies: a store may be larger than what one wants twice.
+        dataset = Dataset.open(settings.data)
+    else:
+        dataset = prepare_log(settings, job.path / "data", progress)
+    for name in ("train", "valid", "test"):
+        dataset.split(name)
+    job.progress.say(describe(dataset))
+    inside = dataset.path.is_relative_to(job.path)
+    path = dataset.path.relative_to(job.path) if inside else dataset.path.resolve()
+    return {"path": str(path), "fingerprint": dataset.fingerprint}
+
+
+def stage_supernet(job: Job) -> dict[str, Any]:
+    """Train the weight-sharing supernet."""
+    return train_shared(job)
+
+
+def stage_search(job: Job) -> dict[str, Any]:
+    """Evaluate architectures on the supernet, proposed by the sampler."""
+    settings = job.settings
+    initial = min(INITIAL, max(4, settings.trials // 4))
+
+    def told_search(stage: str, done: int, total: int | None) -> None:
+        if stage == "search":
+            job.progress.update(done, total or 0)
+
+    summary = run_search(
+        job.study,
+        job.space,
+        subnet_evaluator(job),
+        sampler=lambda seed: make_sampler(
+            settings.sampler,
+            job.space,
+            seed,
+            initial=initial,
+            objectives=job.objectives,
+            costs=job.costs,
+        ),
+        trials=settings.trials,
+        initial=initial,
+        seed=settings.seed,
+        costs=job.costs,
+        progress=told_search,
+    )
+    if summary.failed == summary.evaluated:
+        raise RunError(f"all {summary.evaluated} evaluations failed; the study says why")
+    if summary.failed:
+        job.progress.say(f"search: {summary.failed} of {summary.evaluated} evaluations failed")
+    if summary.exhausted:
+        job.progress.say(f"search: the space has no more than {summary.evaluated} architectures")
+    return {"evaluated": summary.evaluated, "failed": summary.failed, "rounds": summary.rounds}
+
+
+def stage_scratch(job: Job) -> dict[str, Any]:
+    """Train the best architectures from scratch, and random ones to measure the ranking."""
+    settings, trials = job.settings, job.trials
+    finalists = select_finalists(
+        job.study,
+        job.space,
+        settings.top,
+        predictor=lambda kinds, seed: GNNPredictor(kinds, seed=seed),
+        costs=job.costs,
+        seed=settings.seed,
+    )
+    best = [finalist.trial for finalist in finalists]
+    truth = [t.number for t in trials.at_random(settings.truth, best, settings.seed)]
+    seeds = scratch_seeds(job)
+    work = [(number, seed) for number in best for seed in seeds]
+    # One seed is enough for a ranking, and all of a joint's architectures are compared at that one.
+    work += [(number, seeds[0]) for number in truth]
+    for done, (number, seed) in enumerate(work):
+        architecture = trials.architecture(trials[number])
+        build = stand_alone(job, architecture)
+        trained(job, "scratch", architecture.key, build, seed, (done, len(work)))
+    job.progress.update(len(work), len(work))
+    return {"best": best, "truth": truth, "seeds": seeds}
+
+
+def stage_baselines(job: Job) -> dict[str, Any]:
+    """Train the hand-made models of the field by the same recipe and seeds."""
+    if job.settings.no_baselines:
+        return {"names": []}
+    models = hand_made(job)
+    seeds = scratch_seeds(job)
+    work = [(name, seed) for name in models for seed in seeds]
+    for done, (name, seed) in enumerate(work):
+        trained(job, "baselines", name, models[name], seed, (done, len(work)))
+    job.progress.update(len(work), len(work))
+    return {"names": list(models)}
+
+
+def scratch_seeds(job: Job) -> list[int]:
+    """The training seeds from scratch."""
+    return [job.settings.seed + index for index in range(job.settings.scratch_seeds)]
+
+
+def training_folder(job: Job, stage: str, key: str, seed: int) -> Path:
+    """Where a training from scratch keeps its weights and its figures."""
+    return job.path / stage / f"{key}-{seed}"
+
+
+def trained(
+    job: Job, stage: str, key: str, build: Build, seed: int, step: tuple[int, int] = (0, 1)
+) -> dict[str, Any]:
+    """The figures of one training from scratch, trained now unless that was done before.
+
+    A training that was interrupted begins again; being seeded, it ends with the same figures.
+
+    Args:
+        job: the search.
+        stage: ``"scratch"`` or ``"baselines"``.
+        key: of the architecture, or the name of a hand-made model.
+        build: makes the model.
+        seed: of initial weights and order of rows.
+        step: number of this training and of all, for the progress.
+
+    Returns:
+        ``{seed, seconds, valid, test}``, or ``{seed, failure}`` if the training failed.
+    """
+    folder = training_folder(job, stage, key, seed)
+    figures = folder / "figures.json"
+    if figures.exists():
+        return dict(json.loads(figures.read_text(encoding="utf-8")))
+    number, count = step
+
+    def told(_: str, done: int, total: int | None) -> None:
+        part = done / total if total else 0.0
+        job.progress.update(round(number + part, 3), count, f"{key[:12]}, seed {seed}")
+
+    folder.mkdir(parents=True, exist_ok=True)
+    outcome = train_one(job, build, key, seed, folder, told)
+    if "failure" in outcome:
+        job.progress.say(f"{stage}: {key[:12]}, seed {seed}: {outcome['failure']}")
+    write_text(figures, json.dumps(outcome, indent=2, allow_nan=False) + "\n")
+    return outcome

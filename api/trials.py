@@ -1,0 +1,136 @@
+"""From the study, which is the only record of a search, to what result and report need."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from dagsmith.search.figures import TrialRecord
+from dagsmith.search.objectives import Objective
+from dagsmith.search.pareto import pareto_front
+from dagsmith.search.record import (
+    ARCHITECTURE,
+    COST,
+    KEY,
+    METRIC,
+    PREDICTED,
+    PREDICTED_STD,
+    ROUND,
+    evaluated,
+)
+from dagsmith.space import Architecture
+
+_PAUSE_S = 600.0
+
+
+class Trials:
+    """The finished trials of a study, as the job reads them.
+
+    Args:
+        study: written by `dagsmith.search.run_search`.
+        objectives: of the study; the first is what models are ranked by.
+    """
+
+    def __init__(self, study: optuna.Study, objectives: Sequence[Objective]) -> None:
+        self.objectives = tuple(objectives)
+        self.quality = self.objectives[0]
+        self.finished = [
+            t for t in study.get_trials(deepcopy=False) if evaluated(t) and KEY in t.user_attrs
+        ]
+        self.complete = [t for t in self.finished if t.state == TrialState.COMPLETE]
+        self._by_number = {trial.number: trial for trial in self.finished}
+
+    def __getitem__(self, number: int) -> FrozenTrial:
+        return self._by_number[number]
+
+    def architecture(self, trial: FrozenTrial) -> Architecture:
+        """The architecture that the trial evaluated."""
+        return Architecture.from_json(str(trial.user_attrs[ARCHITECTURE]))
+
+    def metrics(self, trial: FrozenTrial) -> dict[str, float]:
+        """What was measured, objectives included."""
+        return self._group(trial, METRIC, cost=False)
+
+    def costs(self, trial: FrozenTrial) -> dict[str, float]:
+        """The costs, objectives included."""
+        return self._group(trial, COST, cost=True)
+
+    def opinions(self, trial: FrozenTrial) -> dict[str, Any]:
+        """What supernet and predictor said of the architecture, as the result has it."""
+        mean = trial.user_attrs.get(PREDICTED + self.quality.name)
+        std = trial.user_attrs.get(PREDICTED_STD + self.quality.name)
+        return {
+            "trial": trial.number,
+            "supernet": self.metrics(trial) or None,
+            "predictor": None if mean is None else {"mean": mean, "std": std},
+        }
+
+    def records(self) -> list[TrialRecord]:
+        """What the report shows of each trial.
+
+        ``elapsed_s`` counts from the first start; a pause of more than ten minutes between two
+        trials is an interruption of the search and is left out.
+        """
+        records: list[TrialRecord] = []
+        elapsed, last = 0.0, None
+        for trial in self.finished:
+            start, end = trial.datetime_start, trial.datetime_complete
+            if start is not None and end is not None:
+                pause = 0.0 if last is None else (start - last).total_seconds()
+                elapsed += (end - start).total_seconds() + (pause if 0 < pause <= _PAUSE_S else 0.0)
+                last = end
+            records.append(
+                {
+                    "number": trial.number,
+                    "state": "complete" if trial.state == TrialState.COMPLETE else "failed",
+                    "round": int(trial.user_attrs.get(ROUND, 0)),
+                    "key": str(trial.user_attrs[KEY]),
+                    "metrics": self.metrics(trial),
+                    "costs": self.costs(trial),
+                    "predicted_mean": trial.user_attrs.get(PREDICTED + self.quality.name),
+                    "predicted_std": trial.user_attrs.get(PREDICTED_STD + self.quality.name),
+                    "elapsed_s": elapsed,
+                }
+            )
+        return records
+
+    def front(self) -> list[FrozenTrial]:
+        """The completed trials on the Pareto front of quality and FLOPs, best quality first."""
+        if not self.complete:
+            return []
+        values = [
+            [self.metrics(trial)[self.quality.name], self.costs(trial)["flops"]]
+            for trial in self.complete
+        ]
+        chosen = pareto_front(np.array(values), [self.quality.direction, "minimize"])
+        return [self.complete[int(index)] for index in chosen]
+
+    def at_random(self, count: int, without: Sequence[int], seed: int) -> list[FrozenTrial]:
+        """Up to `count` completed trials, to measure rankings on more than the best.
+
+        Those with a recorded prediction come first, because only they tell of the predictor.
+
+        Args:
+            count: how many.
+            without: numbers of trials that are not wanted.
+            seed: of the draw.
+        """
+        rest = [trial for trial in self.complete if trial.number not in set(without)]
+        order = np.random.default_rng([seed, 1]).permutation(len(rest))
+        shuffled = [rest[int(index)] for index in order]
+        mark = PREDICTED + self.quality.name
+        return sorted(shuffled, key=lambda trial: mark not in trial.user_attrs)[:count]
+
+    def _group(self, trial: FrozenTrial, prefix: str, *, cost: bool) -> dict[str, float]:
+        """Attributes below `prefix`, and the objectives of that kind, which are trial values."""
+        attributes = {
+            name.removeprefix(prefix): float(value)
+            for name, value in trial.user_attrs.items()
+            if name.startswith(prefix)
+        }
+        if trial.state != TrialState.COMPLETE:
+            return attributes
+        values = zip(self.objectives, trial.values, strict=True)
+        return {o.name: float(value) for o, value in values if o.cost == cost} | attributes

@@ -1,0 +1,233 @@
+"""Encoders from the training rows: provisional codes first, then counts, then final ids."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dagsmith.data.encoders import (
+    FIRST_VALUE,
+    MISSING,
+    UNKNOWN,
+    FittedBuckets,
+    FittedDense,
+    FittedHashing,
+    FittedVocabulary,
+)
+from dagsmith.data.schema import (
+    Buckets,
+    CategoricalFeature,
+    DenseFeature,
+    MultiValuedFeature,
+    Vocabulary,
+)
+
+PORTION_ROWS = 65_536
+"""Values from which the statistics of a dense feature are updated at once."""
+
+SAMPLE_ROWS = 100_000
+"""Training rows from which the boundaries of buckets are taken."""
+
+
+class Codes:
+    """Provisional codes of a text column: 0 missing or empty, then 1, 2, ... as values are first seen."""
+
+    def __init__(self) -> None:
+        self._type = pl.Categorical(pl.Categories.random())
+        # Polars forgets the mapping when no column uses it.
+        self._anchor = pl.Series([""], dtype=pl.String).cast(self._type)
+        self._size = 0
+        self._texts = [pl.Series([], dtype=pl.String)]
+
+    def of(self, texts: pl.Series) -> NDArray[np.int32]:
+        """Codes of texts, new ones for new values."""
+        codes = texts.cast(self._type).to_physical().cast(pl.Int32).fill_null(MISSING)
+        result = codes.to_numpy()
+        if result.max(initial=0) > self._size:
+            found = np.flatnonzero(result > self._size)
+            new, first = np.unique(result[found], return_index=True)
+            # By way of a list: a slice of a text column would keep the whole chunk alive.
+            self._texts.append(pl.Series(texts.gather(found[first]).to_list(), dtype=pl.String))
+            self._size += len(new)
+        return result
+
+    def values(self) -> pl.Series:
+        """The values in the order of their codes, from code 1."""
+        return pl.concat(self._texts)
+
+
+class ColumnFit(ABC):
+    """What one feature learns from the training rows, block by block."""
+
+    @abstractmethod
+    def update(self, values: NDArray[np.float32] | NDArray[np.int32]) -> None:
+        """Take in training rows (of a multi-valued feature: its columns)."""
+
+    @property
+    @abstractmethod
+    def empty(self) -> bool:
+        """Whether no training row has a value."""
+
+
+class DenseFit(ColumnFit):
+    """Mean, variance and range of a dense feature (Chan's parallel update).
+
+    Values are taken in portions of fixed size, so that the last digit does not depend on the
+    blocks in which they come.
+    """
+
+    def __init__(self, feature: DenseFeature) -> None:
+        self._feature = feature
+        self._needed = feature.transform not in ("none", "log")
+        self._seen = False
+        self._pending = np.empty(0, dtype=np.float32)
+        self._count = 0
+        self._mean = self._squares = 0.0
+        self._low, self._high = np.inf, -np.inf
+
+    def update(self, values: NDArray[np.float32] | NDArray[np.int32]) -> None:
+        """Take in raw numbers."""
+        present = values[~np.isnan(values)].astype(np.float32, copy=False)
+        self._seen = self._seen or len(present) > 0
+        if not self._needed:
+            return
+        self._pending = np.concatenate([self._pending, present])
+        whole = len(self._pending) // PORTION_ROWS * PORTION_ROWS
+        for begin in range(0, whole, PORTION_ROWS):
+            self._take_in(self._pending[begin : begin + PORTION_ROWS])
+        self._pending = self._pending[whole:]
+
+    def _take_in(self, portion: NDArray[np.float32]) -> None:
+        exact = FittedDense(self._feature).prepared(portion).astype(np.float64)
+        mean = float(exact.mean())
+        total = self._count + len(exact)
+        shift = mean - self._mean
+        self._squares += float(np.square(exact - mean).sum())
+        self._squares += shift**2 * self._count * len(exact) / total
+        self._mean += shift * len(exact) / total
+        self._count = total
+        self._low = min(self._low, float(exact.min()))
+        self._high = max(self._high, float(exact.max()))
+
+    @property
+    def empty(self) -> bool:
+        """Whether no training row has a value."""
+        return not self._seen
+
+    def fitted(self) -> FittedDense:
+        """The encoder."""
+        if not self._needed:
+            return FittedDense(self._feature)
+        if len(self._pending):
+            self._take_in(self._pending)
+            self._pending = self._pending[:0]
+        std = float(np.sqrt(self._squares / self._count))
+        # A constant column: rounding must not blow it up.
+        std = std if std > 1e-7 * max(1.0, abs(self._mean)) else 1.0
+        return FittedDense(self._feature, self._mean, std, self._low, self._high)
+
+
+class BucketFit(ColumnFit):
+    """Quantiles of a number from a sample of the training rows of fixed size."""
+
+    def __init__(self, feature: CategoricalFeature) -> None:
+        self._feature = feature
+        self._rng = np.random.default_rng(0)
+        self._values = np.empty(0, dtype=np.float32)
+        self._priorities = np.empty(0)
+
+    def update(self, values: NDArray[np.float32] | NDArray[np.int32]) -> None:
+        """Take in raw numbers; the sample is the rows with the smallest random priorities."""
+        present = values[~np.isnan(values)].astype(np.float32)
+        self._values = np.concatenate([self._values, present])
+        self._priorities = np.concatenate([self._priorities, self._rng.random(len(present))])
+        if len(self._values) > SAMPLE_ROWS:
+            kept = np.argpartition(self._priorities, SAMPLE_ROWS)[:SAMPLE_ROWS]
+            self._values, self._priorities = self._values[kept], self._priorities[kept]
+
+    @property
+    def empty(self) -> bool:
+        """Whether no training row has a value."""
+        return not len(self._values)
+
+    def fitted(self) -> FittedBuckets:
+        """The encoder."""
+        encoder = self._feature.encoder
+        assert isinstance(encoder, Buckets)
+        inner = np.linspace(0, 1, encoder.bins + 1)[1:-1]
+        boundaries = np.unique(np.quantile(self._values, inner, method="nearest"))
+        # A boundary at the smallest value would leave the first interval empty.
+        boundaries = boundaries[boundaries > self._values.min()]
+        return FittedBuckets(self._feature, boundaries.astype(np.float32))
+
+
+class VocabularyFit(ColumnFit):
+    """How often each value occurs in the training rows."""
+
+    def __init__(
+        self, feature: CategoricalFeature | MultiValuedFeature, encoder: Vocabulary, codes: Codes
+    ) -> None:
+        self._feature = feature
+        self._encoder = encoder
+        self._values = codes.values()
+        self._counts = np.zeros(len(self._values) + 1, dtype=np.int64)
+
+    def update(self, values: NDArray[np.float32] | NDArray[np.int32]) -> None:
+        """Take in provisional codes."""
+        np.add.at(self._counts, values.ravel().astype(np.int32, copy=False), 1)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no training row has a value."""
+        return not self._counts[1:].any()
+
+    def fitted(self) -> tuple[FittedVocabulary, NDArray[np.int32]]:
+        """The encoder, and the table from provisional codes to its ids."""
+        kept = (
+            pl.DataFrame({"value": self._values, "count": self._counts[1:]})
+            .with_row_index("code", offset=1)
+            .filter(pl.col("count") >= self._encoder.min_count)
+            .sort("count", "value", descending=[True, False])
+        )
+        if self._encoder.max_size is not None:
+            kept = kept.head(self._encoder.max_size)
+        ids = np.full(len(self._counts), UNKNOWN, dtype=np.int32)
+        ids[0] = MISSING
+        ids[kept["code"].to_numpy()] = np.arange(len(kept), dtype=np.int32) + FIRST_VALUE
+        return FittedVocabulary(self._feature, kept["value"], kept["count"]), ids
+
+
+class HashingFit(ColumnFit):
+    """Nothing to learn, but whether there is a value at all."""
+
+    def __init__(self, feature: CategoricalFeature | MultiValuedFeature) -> None:
+        self._feature = feature
+        self._seen = False
+
+    def update(self, values: NDArray[np.float32] | NDArray[np.int32]) -> None:
+        """Take in ids."""
+        self._seen = self._seen or bool(np.any(values))
+
+    @property
+    def empty(self) -> bool:
+        """Whether no training row has a value."""
+        return not self._seen
+
+    def fitted(self) -> FittedHashing:
+        """The encoder."""
+        return FittedHashing(self._feature)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the raw values of a feature lie in a raw block.
+
+    Attributes:
+        numbers: Whether among the numbers, else among the codes.
+        rows: Which rows of that array.
+    """
+
+    numbers: bool
+    rows: slice

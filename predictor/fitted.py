@@ -1,0 +1,86 @@
+"""What fitting leaves behind: a network, the encoding it was trained with, the target's scale."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dagsmith.predictor.errors import PredictorError
+from dagsmith.predictor.network import GraphNetwork
+from dagsmith.predictor.node_features import NodeFeatures
+from dagsmith.predictor.settings import GNNSettings
+from dagsmith.predictor.target_scale import TargetScale
+from dagsmith.space import Vocabulary
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network with its encoding and one scale per output.
+
+    Args:
+        network: the ensemble.
+        features: encoding of nodes that the network was trained with.
+        scales: scale of each output's target.
+    """
+
+    network: GraphNetwork
+    features: NodeFeatures
+    scales: tuple[TargetScale, ...]
+
+    def tensors(self, prefix: str) -> dict[str, Tensor]:
+        """Everything as named tensors; `restore` reads them back."""
+        found = {
+            "features.centre": torch.from_numpy(self.features.centre),
+            "features.spread": torch.from_numpy(self.features.spread),
+        }
+        for index, scale in enumerate(self.scales):
+            found[f"scale.{index}.values"] = torch.from_numpy(scale.values)
+            found[f"scale.{index}.scores"] = torch.from_numpy(scale.scores)
+        found |= {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        return {f"{prefix}.{name}": value.contiguous() for name, value in found.items()}
+
+    @staticmethod
+    def restore(
+        tensors: Mapping[str, Tensor],
+        prefix: str,
+        kinds: Vocabulary,
+        settings: GNNSettings,
+    ) -> "Fitted | None":
+        """Read what `tensors` gave, or None if there is nothing under `prefix`.
+
+        Raises:
+            PredictorError: a tensor is missing or has another shape.
+        """
+        own = {
+            name.removeprefix(f"{prefix}."): value
+            for name, value in tensors.items()
+            if name.startswith(f"{prefix}.")
+        }
+        if not own:
+            return None
+        try:
+            features = NodeFeatures(
+                kinds, own["features.centre"].numpy(), own["features.spread"].numpy()
+            )
+            outputs = sum(name.endswith(".scores") for name in own)
+            scales = tuple(
+                TargetScale(
+                    own[f"scale.{index}.values"].numpy(), own[f"scale.{index}.scores"].numpy()
+                )
+                for index in range(outputs)
+            )
+            network = GraphNetwork.build(
+                features, settings, outputs=outputs, typical_size=1.0, seed=0
+            )
+            network.load_state_dict(
+                {
+                    name.removeprefix("network."): value
+                    for name, value in own.items()
+                    if name.startswith("network.")
+                }
+            )
+        except (KeyError, RuntimeError) as error:
+            line = " ".join(str(error).split())
+            raise PredictorError(f"a saved predictor does not fit its settings: {line}") from None
+        return Fitted(network, features, scales)

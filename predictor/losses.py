@@ -1,0 +1,41 @@
+"""What the network is trained to do: meet the values, and order the pairs."""
+
+import torch
+from torch import Tensor
+
+
+def squared_error(scores: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean squared error of each member.
+
+    Args:
+        scores: ``[members, batch]``.
+        targets: ``[batch]``.
+        weights: ``[members, batch]``.
+
+    Returns:
+        ``[members]``.
+    """
+    return ((scores - targets) ** 2 * weights).sum(1) / weights.sum(1)
+
+
+def pairwise_hinge(scores: Tensor, targets: Tensor, weights: Tensor, margin: float) -> Tensor:
+    r"""Weighted mean of :math:`\max(0, m - (s_i - s_j))` over the pairs with :math:`y_i > y_j`.
+
+    The margin is the pair's own distance where that is smaller than `margin`, so that a perfect
+    regression has no ranking loss.
+
+    Args:
+        scores: ``[members, batch]``.
+        targets: ``[batch]``.
+        weights: ``[members, batch]``.
+        margin: largest margin, in standard deviations of the target.
+
+    Returns:
+        ``[members]``; 0 if all targets are equal.
+    """
+    distance = targets[:, None] - targets[None, :]
+    pair = torch.triu(torch.ones_like(distance), 1) * (distance != 0)
+    ahead = (scores[:, :, None] - scores[:, None, :]) * distance.sign()
+    loss = torch.relu(distance.abs().clamp(max=margin) - ahead)
+    weight = weights[:, :, None] * weights[:, None, :] * pair
+    return (loss * weight).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1e-12)

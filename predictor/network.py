@@ -1,0 +1,108 @@
+"""The network: encoder per component kind, rounds on the DAG, readout."""
+
+import torch
+from torch import Tensor, nn
+
+from dagsmith.predictor.ensemble import EnsembleLinear
+from dagsmith.predictor.graphs import Graphs
+from dagsmith.predictor.message_passing import DirectedRound
+from dagsmith.predictor.node_features import NodeFeatures
+from dagsmith.predictor.settings import GNNSettings
+
+
+class GraphNetwork(nn.Module):
+    """An ensemble of graph networks that score architectures.
+
+    A node is encoded by its kind's own encoder (`NodeFeatures` holds one block of columns per
+    kind) into the hidden width; `rounds` of `DirectedRound` follow; sum, mean and maximum over
+    the nodes are read by a small network with one output per target. Nothing depends on the
+    order of the nodes.
+
+    Args:
+        features: width of the node features.
+        ports: number of ports in the vocabulary.
+        members: ensemble members.
+        dim: hidden width.
+        rounds: rounds of message passing.
+        outputs: targets predicted at once.
+        typical_size: nodes of a typical graph; the scale of the sum.
+        generator: source of the initial weights.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        ports: int,
+        members: int,
+        dim: int,
+        rounds: int,
+        outputs: int,
+        typical_size: float,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.members = members
+        # Saved with the weights.
+        self.typical_size: Tensor
+        self.register_buffer("typical_size", torch.tensor(typical_size))
+        self.encode = EnsembleLinear(members, features, dim, generator, gain=3.0)
+        self.mix = EnsembleLinear(members, dim, dim, generator)
+        self.rounds = nn.ModuleList(
+            DirectedRound(members, dim, ports, generator) for _ in range(rounds)
+        )
+        self.hidden = EnsembleLinear(members, 3 * dim, dim, generator)
+        self.output = EnsembleLinear(members, dim, outputs, generator)
+
+    @staticmethod
+    def build(
+        features: NodeFeatures,
+        settings: GNNSettings,
+        *,
+        outputs: int,
+        typical_size: float,
+        seed: int,
+    ) -> "GraphNetwork":
+        """Build a network for an encoding, with initial weights drawn from `seed`."""
+        return GraphNetwork(
+            features.width,
+            len(features.kinds.ports),
+            settings.members,
+            settings.dim,
+            settings.rounds,
+            outputs,
+            typical_size,
+            torch.Generator().manual_seed(seed),
+        )
+
+    def learn_from(self, other: "GraphNetwork") -> None:
+        """Take over all that `other` knows but its last layer, whose targets were others."""
+        state = {
+            name: value
+            for name, value in other.state_dict().items()
+            if not name.startswith("output.")
+        }
+        self.load_state_dict(state, strict=False)
+
+    def forward(self, graphs: Graphs) -> Tensor:
+        """Score a batch.
+
+        Returns:
+            ``[members, batch, outputs]``.
+        """
+        features = graphs.tokens.expand(self.members, -1, -1)
+        encoding = self.mix(nn.functional.gelu(self.encode(features)))
+        hidden = graphs.nodes(encoding)
+        for round_ in self.rounds:
+            hidden = round_(hidden, encoding, graphs)
+        summary = self.readout(hidden, graphs)
+        scores: Tensor = self.output(nn.functional.gelu(self.hidden(summary)))
+        return scores
+
+    def readout(self, hidden: Tensor, graphs: Graphs) -> Tensor:
+        """Sum, mean and maximum over each graph's nodes, ``[members, batch, 3 * dim]``."""
+        total = graphs.graphs(hidden)
+        mean = total / graphs.sizes.clamp(min=1)[:, None]
+        peak = torch.segment_reduce(
+            hidden.flatten(0, 1), "max", lengths=graphs.sizes.repeat(self.members), initial=0.0
+        )
+        return torch.cat([total / self.typical_size, mean, peak.view_as(total)], dim=-1)

@@ -1,0 +1,74 @@
+"""The settings of the GNN predictor and of its training."""
+
+from dataclasses import dataclass, field
+
+from dagsmith.predictor.errors import PredictorError
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """How an ensemble is trained.
+
+    Args:
+        epochs: passes over the labels.
+        batch: architectures per step; the ranking loss sees the pairs within a batch.
+        learning_rate: its peak; it rises over the first tenth and falls as a cosine.
+        weight_decay: decoupled, as in AdamW.
+        regression: weight of the squared error.
+        ranking: weight of the pairwise hinge.
+        margin: margin of the hinge, in standard deviations of the target.
+        bootstrap: whether each member weighs the labels differently (Bayesian bootstrap, Rubin
+            1981); members differ by their initial weights in any case.
+    """
+
+    epochs: int = 150
+    batch: int = 64
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    regression: float = 1.0
+    ranking: float = 1.0
+    margin: float = 0.5
+    bootstrap: bool = True
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch < 2:
+            raise PredictorError(
+                f"epochs is {self.epochs} and batch {self.batch}; "
+                "expected at least 1 epoch and 2 architectures in a batch"
+            )
+        if not (self.learning_rate > 0 and self.margin > 0 and self.weight_decay >= 0):
+            raise PredictorError(
+                f"learning_rate is {self.learning_rate}, margin {self.margin}, weight_decay "
+                f"{self.weight_decay}; expected the first two above 0, the last at least 0"
+            )
+        if min(self.regression, self.ranking) < 0 or self.regression + self.ranking == 0:
+            raise PredictorError(
+                f"loss weights regression {self.regression} and ranking {self.ranking}; "
+                "expected none below 0 and at least one above"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class GNNSettings:
+    """Size and training of a `GNNPredictor`. The defaults serve every space.
+
+    Args:
+        members: networks in the ensemble.
+        dim: hidden width.
+        rounds: rounds of message passing.
+        training: how `fit` trains.
+        pretraining: how `pretrain` trains.
+    """
+
+    members: int = 5
+    dim: int = 48
+    rounds: int = 3
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    pretraining: TrainingSettings = field(
+        default_factory=lambda: TrainingSettings(epochs=30, bootstrap=False)
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("members", "dim", "rounds"):
+            if getattr(self, name) < 1:
+                raise PredictorError(f"{name} is {getattr(self, name)}; expected at least 1")

@@ -1,0 +1,125 @@
+"""A predictor as one file: tensors as safetensors, the rest as JSON in its metadata."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from dagsmith.predictor.errors import PredictorError
+from dagsmith.predictor.settings import GNNSettings, TrainingSettings
+from dagsmith.space import (
+    ArchitectureError,
+    Attribute,
+    Categorical,
+    ComponentKind,
+    Flag,
+    Number,
+    Vocabulary,
+)
+
+FORMAT = "dagsmith.predictor"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class SavedPredictor:
+    """The content of a predictor's file.
+
+    Args:
+        kinds: its component kinds.
+        settings: its settings.
+        seed: its seed.
+        tensors: its weights and scales.
+    """
+
+    kinds: Vocabulary
+    settings: GNNSettings
+    seed: int
+    tensors: Mapping[str, Tensor]
+
+
+def write_predictor(path: Path, saved: SavedPredictor) -> None:
+    """Write the file under a temporary name, then rename it."""
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "kinds": [_kind_to_dict(kind) for kind in saved.kinds.kinds],
+        "settings": asdict(saved.settings),
+        "seed": saved.seed,
+    }
+    content = save(dict(saved.tensors), metadata={"predictor": json.dumps(header)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_predictor(path: Path) -> SavedPredictor:
+    """Read the file.
+
+    Raises:
+        PredictorError: no such file, not a predictor, a damaged one, or one of a newer version.
+    """
+    if not path.is_file():
+        raise PredictorError(f"no predictor at {path}")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("predictor", "{}"))
+            if not isinstance(header, dict) or header.get("format") != FORMAT:
+                raise PredictorError(f"{path} is a safetensors file, but not of a predictor")
+            if header["version"] > VERSION:
+                raise PredictorError(
+                    f"{path} has predictor format {header['version']}; "
+                    f"this version of dagsmith reads up to {VERSION}"
+                )
+            return SavedPredictor(
+                Vocabulary(tuple(_kind_from_dict(kind) for kind in header["kinds"])),
+                _settings_from_dict(header["settings"]),
+                int(header["seed"]),
+                {name: file.get_tensor(name) for name in file.keys()},  # noqa: SIM118
+            )
+    except PredictorError:
+        raise
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, ArchitectureError) as error:
+        line = " ".join(str(error).split())
+        raise PredictorError(f"{path} is damaged or no predictor: {line}") from None
+
+
+def _kind_to_dict(kind: ComponentKind) -> dict[str, Any]:
+    attributes = [{"type": type(a).__name__} | asdict(a) for a in kind.attributes]
+    return {"name": kind.name, "attributes": attributes, "ports": list(kind.ports)}
+
+
+def _kind_from_dict(document: Mapping[str, Any]) -> ComponentKind:
+    attributes = tuple(_attribute_from_dict(entry) for entry in document["attributes"])
+    return ComponentKind(document["name"], attributes, tuple(document["ports"]))
+
+
+def _attribute_from_dict(document: Mapping[str, Any]) -> Attribute:
+    if document["type"] == "Categorical":
+        return Categorical(document["name"], tuple(document["choices"]))
+    if document["type"] == "Number":
+        return Number(document["name"], document["scale"])
+    if document["type"] == "Flag":
+        return Flag(document["name"])
+    raise ValueError(f"unknown attribute type {document['type']!r}")
+
+
+def _settings_from_dict(document: Mapping[str, Any]) -> GNNSettings:
+    fields = dict(document)
+    training = TrainingSettings(**fields.pop("training"))
+    pretraining = TrainingSettings(**fields.pop("pretraining"))
+    return GNNSettings(**fields, training=training, pretraining=pretraining)

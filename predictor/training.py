@@ -1,0 +1,91 @@
+"""Training an ensemble: all members in one backward pass."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dagsmith.predictor.errors import PredictorError
+from dagsmith.predictor.graphs import Graphs
+from dagsmith.predictor.losses import pairwise_hinge, squared_error
+from dagsmith.predictor.network import GraphNetwork
+from dagsmith.predictor.node_features import NodeFeatures, Tokens
+from dagsmith.predictor.settings import TrainingSettings
+from dagsmith.space import Population
+
+Progress = Callable[[int, int], None]
+"""Told after every step: how many steps are done, and how many there are."""
+
+
+def train(
+    network: GraphNetwork,
+    population: Population,
+    features: NodeFeatures,
+    scores: NDArray[np.float64],
+    settings: TrainingSettings,
+    seed: int,
+    progress: Progress | None = None,
+) -> None:
+    """Train `network` in place.
+
+    Args:
+        network: ensemble with as many outputs as there are scores per architecture.
+        population: ``[batch]`` architectures.
+        features: the encoding of their nodes.
+        scores: targets on their learning scale, ``[batch, outputs]``.
+        settings: how.
+        seed: of the batches and the bootstrap.
+        progress: told after every step.
+
+    Raises:
+        PredictorError: the weights became NaN or infinite.
+    """
+    count = len(population)
+    rng = np.random.default_rng(seed)
+    tokens = Tokens.of(population, features)
+    labels = torch.from_numpy(scores.astype(np.float32))
+    weights = np.ones((network.members, count))
+    if settings.bootstrap:
+        weights = rng.exponential(size=weights.shape)
+    member_weights = torch.from_numpy(weights.astype(np.float32))
+    steps = max(1, round(count / settings.batch))
+    total = settings.epochs * steps
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: _rise_and_fall((step + 0.5) / (total + 1))
+    )
+    done = 0
+    for _ in range(settings.epochs):
+        for rows in np.array_split(rng.permutation(count), steps):
+            batch = Tokens(tokens.features, tokens.index[rows])
+            graphs = Graphs.join(batch, population[rows], network.members)
+            outputs = network(graphs)
+            loss = torch.zeros(network.members)
+            for column in range(outputs.shape[-1]):
+                arguments = (outputs[..., column], labels[rows, column], member_weights[:, rows])
+                if settings.regression:
+                    loss = loss + settings.regression * squared_error(*arguments)
+                if settings.ranking:
+                    loss = loss + settings.ranking * pairwise_hinge(*arguments, settings.margin)
+            optimizer.zero_grad()
+            # A sum over members gives each the gradient that it would have alone.
+            loss.sum().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            done += 1
+            if progress is not None:
+                progress(done, total)
+    if not all(bool(torch.isfinite(weight).all()) for weight in network.parameters()):
+        raise PredictorError(
+            f"training diverged (weights are not finite) at learning_rate {settings.learning_rate}"
+            "; expected a smaller one"
+        )
+
+
+def _rise_and_fall(part: float) -> float:
+    if part < 0.1:
+        return part / 0.1
+    return 0.5 * (1.0 + float(np.cos(np.pi * (part - 0.1) / 0.9)))

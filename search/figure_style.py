@@ -1,0 +1,85 @@
+"""How every figure looks: colours, axes, legends, and limits that outliers do not stretch.
+
+The colours are those of Okabe and Ito, told apart by colour-blind readers; symbols differ as well,
+so that a figure survives being printed in grey.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from plotly import graph_objects as go
+
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+INK, MUTED, PALE, GRID = "#1f2933", "#66727f", "#a9b4c0", "#e6eaee"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: ``"0.4 s"``, ``"3 min 20 s"``, ``"2 h 05 min"``."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def robust_range(
+    values: Sequence[float], keep: Sequence[float] = (), reach: float = 1.5
+) -> tuple[float, float] | None:
+    """Axis limits that a few hopeless values do not stretch; those of `keep` always fit.
+
+    Values farther than `reach` interquartile ranges from the quartiles are left outside.
+    """
+    finite = np.array([v for v in values if math.isfinite(v)], float)
+    kept = [v for v in keep if math.isfinite(v)]
+    if finite.size:
+        low, high = np.quantile(finite, [0.25, 0.75])
+        slack = reach * (high - low)
+        inside = finite[(finite >= low - slack) & (finite <= high + slack)]
+        kept += [float(inside.min()), float(inside.max())]
+    if not kept:
+        return None
+    margin = 0.06 * (max(kept) - min(kept)) or 0.01 * abs(max(kept)) or 0.01
+    return min(kept) - margin, max(kept) + margin
+
+
+def cut_y(figure: go.Figure, bounds: tuple[float, float] | None, values: Sequence[float]) -> None:
+    """Set the y range and say how many points it leaves out."""
+    if bounds is None:
+        return
+    figure.update_yaxes(range=list(bounds))
+    outside = sum(not bounds[0] <= value <= bounds[1] for value in values)
+    if outside:
+        figure.add_scatter(
+            x=[None],
+            y=[None],
+            name=f"{outside} beyond the frame",
+            mode="markers",
+            marker={"color": PALE, "size": 6, "symbol": "circle-open"},
+        )
+
+
+def blank_figure(title: str, x_title: str, y_title: str) -> go.Figure:
+    """A figure without data, its axes named; the report lifts the title into the page."""
+    axis = {
+        "gridcolor": GRID,
+        "zeroline": False,
+        "linecolor": PALE,
+        "ticks": "outside",
+        "tickcolor": PALE,
+        "automargin": True,
+    }
+    figure = go.Figure()
+    figure.update_layout(
+        title={"text": title},
+        font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        margin={"l": 10, "r": 16, "t": 90, "b": 10},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 12}},
+        hoverlabel={"font": {"family": "system-ui, sans-serif"}},
+        xaxis={**axis, "title": {"text": x_title}},
+        yaxis={**axis, "title": {"text": y_title}},
+    )
+    return figure

@@ -1,0 +1,46 @@
+"""Random search: architectures drawn by the slots' weights, none twice."""
+
+from typing import final
+
+import numpy as np
+
+from dagsmith.search.record import Record
+from dagsmith.search.sampler import Proposals, SpaceSampler, first_unseen
+from dagsmith.space import SearchSpace
+
+_TRIES = 32
+
+
+@final
+class RandomArchitectureSampler(SpaceSampler):
+    """Draws each slot by its weights, and never an architecture that was seen before."""
+
+    def propose(self, record: Record, count: int, rng: np.random.Generator) -> Proposals:
+        """Return `count` random proposals."""
+        return random_proposals(self.space, record.seen, count, rng)
+
+
+def random_proposals(
+    space: SearchSpace, seen: frozenset[str], count: int, rng: np.random.Generator
+) -> Proposals:
+    """Draw up to `count` new architectures; fewer if random draws find no more.
+
+    Args:
+        space: where to draw.
+        seen: canonical keys that must not come again.
+        count: how many are wanted.
+        rng: source of randomness.
+    """
+    found = np.zeros((0, len(space.slots)), np.int16)
+    keys: tuple[str, ...] = ()
+    draw = count
+    for _ in range(_TRIES):
+        if len(keys) >= count:
+            break
+        genotypes = space.sample(draw, rng)
+        rows, new = first_unseen(space, genotypes, seen | frozenset(keys), count - len(keys))
+        found = np.vstack([found, genotypes[rows]])
+        keys += new
+        # In a nearly exhausted space most draws are known: draw more of them.
+        draw = min(2 * draw, 1024)
+    return Proposals(found, keys)

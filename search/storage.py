@@ -1,0 +1,76 @@
+"""The storage of a study: an SQLite file that is cheap per trial, or any of Optuna's."""
+
+import os
+import sqlite3
+import warnings
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage, RDBStorage
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from dagsmith.search.errors import StudyError
+
+HEARTBEAT_SECONDS = 60
+GRACE_SECONDS = 240
+
+
+def open_storage(storage: str | Path | BaseStorage) -> BaseStorage:
+    """Open a storage by URL (``sqlite:///...``, ``postgresql://...``), by file, or as it is.
+
+    A path without ``://`` is an SQLite file. SQLite runs with a write-ahead log and
+    ``synchronous=NORMAL``: a crash of the process loses nothing, a power cut at most the last
+    trials, and a transaction costs a fraction. Heartbeats are on, so that the trials of a process
+    that died are found.
+
+    Raises:
+        StudyError: a storage that cannot be reached or read, in one line without its password.
+    """
+    if isinstance(storage, BaseStorage):
+        return storage
+    text = os.fspath(storage)
+    url = text if "://" in text else f"sqlite:///{Path(text)}"
+    try:
+        shown = make_url(url).render_as_string(hide_password=True)
+        sqlite = make_url(url).get_backend_name() == "sqlite"
+    except ArgumentError:
+        raise StudyError(
+            f"storage {text!r} is no URL; expected a file, sqlite:///FILE or "
+            "postgresql://USER@HOST/DATABASE"
+        ) from None
+    if sqlite:
+        folder = Path(make_url(url).database or ".").parent
+        if not folder.is_dir():
+            raise StudyError(f"cannot open storage {shown}: folder {folder} does not exist")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            opened = RDBStorage(
+                url,
+                engine_kwargs={"connect_args": {"timeout": 60}} if sqlite else None,
+                heartbeat_interval=HEARTBEAT_SECONDS,
+                grace_period=GRACE_SECONDS,
+            )
+    except (SQLAlchemyError, ImportError, RuntimeError, OSError) as error:
+        raise StudyError(f"cannot open storage {shown}: {_reason(error)}") from None
+    if sqlite:
+        event.listen(opened.engine, "connect", _tune)
+        # Connections opened so far are not tuned yet.
+        opened.engine.dispose()
+    return opened
+
+
+def _tune(connection: Any, _: object) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of the innermost error: what the database said, without the SQL."""
+    original = getattr(error, "orig", None) or error
+    lines = [line.strip() for line in str(original).splitlines() if line.strip()]
+    return lines[0] if lines else type(original).__name__

@@ -1,0 +1,143 @@
+"""Trials as the search loop writes them: one when an evaluation begins, completed when it ends."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import optuna
+from optuna.storages._heartbeat import get_heartbeat_thread
+from optuna.trial import TrialState
+
+from dagsmith.data.evaluations import Evaluation
+from dagsmith.search.errors import SearchError
+from dagsmith.search.objectives import Objective
+from dagsmith.search.record import (
+    COST,
+    FAILURE,
+    FIDELITY,
+    INTERRUPTED,
+    METRIC,
+    SECONDS,
+    SEED,
+)
+from dagsmith.space import Architecture, SearchSpace
+from dagsmith.space.component import Value
+from dagsmith.space.errors import nearest
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A proposal that is ready to become a trial.
+
+    Args:
+        key: its canonical key.
+        architecture: what to evaluate.
+        params: its slots.
+        attributes: user attributes known before the evaluation.
+        costs: its costs, as far as they are known without one.
+        notes: system attributes that Optuna's sampler wants on the trial.
+    """
+
+    key: str
+    architecture: Architecture
+    params: Mapping[str, Value]
+    attributes: Mapping[str, Any]
+    costs: Mapping[str, float]
+    notes: Mapping[str, Any]
+
+
+class TrialWriter:
+    """Writes trials with few transactions: one that begins with all parameters, few that end.
+
+    Optuna's public calls make one transaction per parameter; a trial made from a template is one
+    for all. A trial stays RUNNING until its last write, so that a crash between writes leaves
+    nothing half finished.
+    """
+
+    def __init__(
+        self, study: optuna.Study, space: SearchSpace, objectives: Sequence[Objective]
+    ) -> None:
+        self._storage, self._study_id = study._storage, study._study_id
+        self._objectives = tuple(objectives)
+        self._distributions = dict(space.distributions())
+
+    def begin(self, candidate: Candidate) -> int:
+        """Write a running trial and return its id in the storage."""
+        costs = {COST + name: float(value) for name, value in candidate.costs.items()}
+        trial = optuna.trial.FrozenTrial(
+            number=-1,
+            trial_id=-1,
+            state=TrialState.RUNNING,
+            value=None,
+            datetime_start=datetime.now(),
+            datetime_complete=None,
+            params=dict(candidate.params),
+            distributions=dict(self._distributions),
+            user_attrs=dict(candidate.attributes) | costs,
+            system_attrs=dict(candidate.notes),
+            intermediate_values={},
+        )
+        return self._storage.create_new_trial(self._study_id, template_trial=trial)
+
+    @contextmanager
+    def heartbeat(self, trial_id: int) -> Iterator[None]:
+        """Tell the storage that the trial lives, while the block runs."""
+        thread = get_heartbeat_thread(trial_id, self._storage)
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join()
+
+    def finish(self, trial_id: int, candidate: Candidate, evaluation: Evaluation) -> bool:
+        """Write what the evaluation found; return whether it succeeded.
+
+        Raises:
+            SearchError: an evaluation that lacks an objective.
+        """
+        failure = evaluation.failure
+        values = [] if failure else self._values(candidate, evaluation)
+        for objective, value in zip(self._objectives, values, strict=False):
+            if not math.isfinite(value):
+                failure = f"{objective.name} is {value}"
+        for name, attribute in self._notes(candidate, evaluation).items():
+            self._storage.set_trial_user_attr(trial_id, name, attribute)
+        if failure:
+            self._storage.set_trial_user_attr(trial_id, FAILURE, failure)
+            self._storage.set_trial_state_values(trial_id, state=TrialState.FAIL)
+        else:
+            self._storage.set_trial_state_values(trial_id, state=TrialState.COMPLETE, values=values)
+        return not failure
+
+    def interrupt(self, trial_id: int, reason: str) -> None:
+        """End a trial of which nothing became known; its architecture is free again."""
+        self._storage.set_trial_user_attr(trial_id, INTERRUPTED, reason)
+        self._storage.set_trial_state_values(trial_id, state=TrialState.FAIL)
+
+    def _values(self, candidate: Candidate, evaluation: Evaluation) -> list[float]:
+        known = {**candidate.costs, **evaluation.costs, **evaluation.metrics}
+        for objective in self._objectives:
+            if objective.name not in known:
+                raise SearchError(
+                    f"the evaluation has no {objective.name!r}, which is an objective; "
+                    f"{nearest(objective.name, known) if known else 'it has nothing'}"
+                )
+        return [float(known[objective.name]) for objective in self._objectives]
+
+    def _notes(self, candidate: Candidate, evaluation: Evaluation) -> dict[str, Any]:
+        """User attributes that only the evaluation tells."""
+        names = {objective.name for objective in self._objectives}
+        notes: dict[str, Any] = {SECONDS: float(evaluation.seconds), SEED: int(evaluation.seed)}
+        if evaluation.fidelity and evaluation.fidelity != candidate.attributes.get(FIDELITY):
+            notes[FIDELITY] = evaluation.fidelity
+        for name, value in evaluation.costs.items():
+            if name not in candidate.costs:
+                notes[COST + name] = float(value)
+        for name, value in evaluation.metrics.items():
+            # An objective's value is the trial's value already; JSON has no NaN.
+            if name not in names and math.isfinite(value):
+                notes[METRIC + name] = float(value)
+        return notes

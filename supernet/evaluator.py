@@ -1,0 +1,138 @@
+"""Evaluation of subnets with the supernet's weights."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dagsmith.data import Dataset, Split
+from dagsmith.data.evaluations import Evaluation
+from dagsmith.space import Architecture
+from dagsmith.supernet.inputs import to_tensors
+from dagsmith.supernet.last_layer import Refit, check_refit, newton, sgd
+from dagsmith.supernet.metrics import click_metrics
+from dagsmith.supernet.plan import Plan, features
+from dagsmith.supernet.supernet import Supernet
+
+
+@dataclass(frozen=True)
+class SubnetScoring:
+    """How a subnet is scored.
+
+    Args:
+        refit: how the last layer is refitted: ``"newton"``, ``"sgd"`` or ``"none"``.
+        refit_rows: training rows used for it, drawn once by the seed.
+        score_rows: validation rows on which the metrics are taken, drawn once; None is all.
+        ridge: pull of the Newton refit towards the supernet's head.
+        batch_size: rows per forward pass.
+        seed: seed of the row draws and of the SGD refit.
+    """
+
+    refit: Refit = "newton"
+    refit_rows: int = 8192
+    score_rows: int | None = 16384
+    ridge: float = 1e-2
+    batch_size: int = 4096
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_refit(self.refit)
+
+
+class SupernetEvaluator:
+    """Scores architectures by the supernet: an `Evaluator` of fidelity ``"supernet"``.
+
+    The rows are fixed at construction and their embeddings looked up once, so that every
+    architecture is scored on the same rows and a score costs one forward pass and a refit.
+
+    Args:
+        supernet: trained.
+        dataset: ``train`` rows refit the last layer, ``valid`` rows score.
+        scoring: how.
+    """
+
+    fidelity = "supernet"
+
+    def __init__(
+        self, supernet: Supernet, dataset: Dataset, scoring: SubnetScoring | None = None
+    ) -> None:
+        self.supernet = supernet
+        self.scoring = scoring or SubnetScoring()
+        rows = self.scoring.refit_rows if self.scoring.refit != "none" else 0
+        self._refit = self._look_up(dataset.train, rows)
+        self._score = self._look_up(dataset.valid, self.scoring.score_rows)
+        self._labels = self._score[2].cpu().numpy()
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+        """Score each architecture; one whose scores are not finite gets a `failure`."""
+        return [self._evaluate(architecture) for architecture in architectures]
+
+    @torch.inference_mode()
+    def _evaluate(self, architecture: Architecture) -> Evaluation:
+        begun = time.monotonic()
+        plan = self.supernet.plan(architecture)
+        head = self._head(plan)
+        if self.scoring.refit != "none":
+            label = self._refit[2]
+            inputs = self._features(plan, self._refit)
+            if self.scoring.refit == "newton":
+                head = newton(inputs, label, head, self.scoring.ridge)
+            else:
+                head = sgd(inputs, label, head, seed=self.scoring.seed)
+            del inputs
+        scores = self._features(plan, self._score) @ head
+        failure, metrics = "", {}
+        if bool(torch.isfinite(scores).all()):
+            metrics = dict(click_metrics(self._labels, torch.sigmoid(scores).cpu().numpy()))
+        else:
+            failure = "the subnet's scores are not finite"
+        seconds = time.monotonic() - begun
+        return Evaluation(
+            architecture, metrics, {}, self.fidelity, self.scoring.seed, seconds, failure
+        )
+
+    def _look_up(self, split: Split, rows: int | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Dense inputs, embeddings and labels of fixed rows of a split."""
+        chosen = np.arange(len(split))
+        if rows is not None and rows < len(split):
+            chosen = np.sort(np.random.default_rng(self.scoring.seed).permutation(len(split))[:rows])
+        parts = []
+        with torch.inference_mode():
+            for part in np.array_split(chosen, max(1, math.ceil(len(chosen) / 16384))):
+                dense, ids, label = to_tensors(split.take(part), self.supernet.device)
+                parts.append((dense, self.supernet.embedding(ids), label))
+        dense, sparse, label = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+        return dense, sparse, label
+
+    def _features(self, plan: Plan, rows: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """What the logit reads, flattened, with a last column of ones, ``[rows, features]``."""
+        weights = {
+            name: self.supernet.bank.tensors[name][tuple(slice(0, size) for size in weight.shape)]
+            for name, weight in plan.weights.items()
+        }
+        dense, sparse, label = rows
+        size = 1 + sum(
+            math.prod(plan.weights[name].shape)
+            for name in ("head/dense", "head/sparse")
+            if name in plan.weights
+        )
+        result = torch.ones(len(label), size, device=dense.device)
+        for start in range(0, len(label), self.scoring.batch_size):
+            part = slice(start, start + self.scoring.batch_size)
+            top_dense, top_sparse = features(plan, weights, dense[part], sparse[part])
+            width = top_dense.shape[1]
+            result[part, :width] = top_dense
+            result[part, width:-1] = top_sparse.flatten(1)
+        return result
+
+    def _head(self, plan: Plan) -> Tensor:
+        """The supernet's own head for this plan, in the order of `_features`."""
+        leaves = self.supernet.bank.slices(plan)
+        parts = [
+            leaves[name].flatten() for name in ("head/dense", "head/sparse") if name in plan.weights
+        ]
+        return torch.cat([*parts, leaves["head/bias"]]).detach()

@@ -1,0 +1,143 @@
+"""Hand-made CTR models, built from the same embedding table and trained by the same recipes."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dagsmith.data import SparseField
+from dagsmith.supernet.embedding import EmbeddingTable
+from dagsmith.supernet.model import ClickModel
+
+
+class DNN(ClickModel):
+    """Embeddings and dense features, flattened, through fully connected layers.
+
+    Args:
+        dense_width: width of the dense input.
+        fields: the categorical fields.
+        dim: width of an embedding vector.
+        hidden: widths of the hidden layers, each with batch normalisation and ReLU.
+        seed: seed of the initial weights.
+    """
+
+    def __init__(
+        self,
+        dense_width: int,
+        fields: Sequence[SparseField],
+        *,
+        dim: int = 16,
+        hidden: Sequence[int] = (400, 400, 400),
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        table = EmbeddingTable(fields, dim, sparse=False, seed=seed)
+        self.embedding = table
+        self.layers = _Layers(dense_width + dim * len(fields), hidden)
+        self.head = nn.Linear(hidden[-1], 1)
+
+    def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
+        """Logits ``[batch]``."""
+        rows = _table(self)(ids)
+        flat = torch.cat([dense, rows.flatten(1)], dim=1)
+        return self.head(self.layers(flat, self.dropout)).squeeze(1)
+
+
+class DeepFM(ClickModel):
+    """A factorisation machine and a DNN over one embedding table, summed (Guo et al., IJCAI 2017).
+
+    Args: as `DNN`.
+    """
+
+    def __init__(
+        self,
+        dense_width: int,
+        fields: Sequence[SparseField],
+        *,
+        dim: int = 16,
+        hidden: Sequence[int] = (400, 400, 400),
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        # Column 0 of a vector is the id's first-order weight, the others its factors.
+        table = EmbeddingTable(fields, dim + 1, sparse=False, seed=seed)
+        self.embedding = table
+        self.linear = nn.Linear(dense_width, 1)
+        self.layers = _Layers(dense_width + dim * len(fields), hidden)
+        self.head = nn.Linear(hidden[-1], 1)
+
+    def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
+        """Logits ``[batch]``."""
+        rows = _table(self)(ids)
+        first, factors = rows[:, 0], rows[:, 1:]
+        pairs = factors.sum(dim=2).square() - factors.square().sum(dim=2)
+        wide = self.linear(dense).squeeze(1) + first.sum(dim=1) + 0.5 * pairs.sum(dim=1)
+        flat = torch.cat([dense, factors.flatten(1)], dim=1)
+        return wide + self.head(self.layers(flat, self.dropout)).squeeze(1)
+
+
+class DCNv2(ClickModel):
+    """Full-rank cross layers beside a DNN (Wang et al., WWW 2021).
+
+    ``x_{l+1} = x_0 * (W_l x_l + b_l) + x_l``
+
+    Args: as `DNN`, and
+        cross_layers: number of cross layers.
+    """
+
+    def __init__(
+        self,
+        dense_width: int,
+        fields: Sequence[SparseField],
+        *,
+        dim: int = 16,
+        hidden: Sequence[int] = (400, 400, 400),
+        cross_layers: int = 3,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        table = EmbeddingTable(fields, dim, sparse=False, seed=seed)
+        self.embedding = table
+        width = dense_width + dim * len(fields)
+        self.cross = nn.ModuleList(nn.Linear(width, width) for _ in range(cross_layers))
+        self.layers = _Layers(width, hidden)
+        self.head = nn.Linear(width + hidden[-1], 1)
+
+    def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
+        """Logits ``[batch]``."""
+        flat = torch.cat([dense, _table(self)(ids).flatten(1)], dim=1)
+        crossed = flat
+        for layer in self.cross:
+            crossed = flat * layer(crossed) + crossed
+        deep = self.layers(flat, self.dropout)
+        return self.head(torch.cat([crossed, deep], dim=1)).squeeze(1)
+
+
+class _Layers(nn.Module):
+    """Linear, batch normalisation, ReLU, dropout; once per width."""
+
+    def __init__(self, width: int, hidden: Sequence[int]) -> None:
+        super().__init__()
+        sizes = [width, *hidden]
+        self.linear = nn.ModuleList(
+            nn.Linear(before, after) for before, after in zip(sizes, hidden, strict=False)
+        )
+        self.norm = nn.ModuleList(nn.BatchNorm1d(after) for after in hidden)
+
+    def forward(self, tensor: Tensor, dropout: float) -> Tensor:
+        for linear, norm in zip(self.linear, self.norm, strict=True):
+            tensor = torch.relu(norm(linear(tensor)))
+            tensor = nn.functional.dropout(tensor, dropout, self.training)
+        return tensor
+
+
+def _table(model: ClickModel) -> EmbeddingTable:
+    assert model.embedding is not None
+    return model.embedding
+
+
+HANDMADE: dict[str, Callable[..., ClickModel]] = {"dnn": DNN, "deepfm": DeepFM, "dcnv2": DCNv2}
+"""The hand-made models by name."""

@@ -1,0 +1,28 @@
+"""What every stand-alone CTR model is: an embedding table below, a logit above."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from dagsmith.supernet.embedding import EmbeddingTable
+
+
+class ClickModel(nn.Module, ABC):
+    """A model from dense features and ids to the logit of a click.
+
+    Attributes:
+        embedding: the fused table, or None for a model that reads no ids.
+        dropout: share of hidden dense outputs dropped while training; a recipe sets it.
+    """
+
+    embedding: EmbeddingTable | None
+    dropout: float = 0.0
+
+    @abstractmethod
+    def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
+        """Logits ``[batch]`` of dense ``[batch, width]`` and ids ``[batch, columns]``."""
+
+    def parameter_count(self) -> int:
+        """Number of scalar weights, the embedding table not counted."""
+        table = self.embedding.weight if self.embedding is not None else None
+        return sum(weight.numel() for weight in self.parameters() if weight is not table)

@@ -1,0 +1,106 @@
+"""Which subnet a supernet step trains: the sampling modes of weight sharing."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, get_args
+
+import numpy as np
+
+from dagsmith.space import Architecture, Block, NASRecSpace, SpaceError
+from dagsmith.space.errors import nearest
+
+Mode = Literal["single-operator", "single-path", "any-path", "full-path", "given"]
+MODES: tuple[str, ...] = get_args(Mode)
+
+
+class PathSampler:
+    """Draws the subnet of a training step; the draw depends on the seed and the step alone.
+
+    Modes (NASRec, arXiv 2207.07187, section 4):
+    ``single-operator`` (its default, "single-operator any-connection"): one operator a side per
+    block, any connections; ``single-path``: one operator and one connection; ``any-path``: any
+    non-empty set of operators, any connections; ``full-path``: every operator and connection;
+    ``given``: uniformly from a list of architectures. Widths are drawn in every mode.
+
+    During the first `warmup_steps` the full path is mixed in: with a probability that falls
+    linearly from 1 to 0 all connections are taken, and independently, per block, all operators.
+
+    Args:
+        space: the search space.
+        mode: one of `MODES`.
+        warmup_steps: length of the full-path warm-up.
+        seed: seed of all draws.
+        given: the architectures of mode ``given``.
+
+    Raises:
+        SpaceError: an unknown mode, or mode ``given`` without architectures.
+    """
+
+    def __init__(
+        self,
+        space: NASRecSpace,
+        mode: Mode = "single-operator",
+        warmup_steps: int = 0,
+        seed: int = 0,
+        given: Sequence[Architecture] = (),
+    ) -> None:
+        if mode not in MODES:
+            raise SpaceError(f"unknown sampling mode {mode!r}; {nearest(mode, MODES)}")
+        if mode == "given" and not given:
+            raise SpaceError("sampling mode 'given' needs a list of architectures")
+        self.space = space
+        self.mode = mode
+        self.warmup_steps = warmup_steps
+        self.seed = seed
+        self.given = tuple(given)
+
+    def draw(self, step: int) -> Architecture:
+        """The architecture trained at `step`."""
+        rng = np.random.default_rng([self.seed, step])
+        if self.mode == "given":
+            return self.given[int(rng.integers(len(self.given)))]
+        blocks = self.space.to_blocks(self.space.sample(1, rng)[0])
+        full = max(0.0, 1.0 - step / self.warmup_steps) if self.warmup_steps else 0.0
+        connect_all = self.mode == "full-path" or rng.random() < full
+        chosen = []
+        for number, block in enumerate(blocks, 1):
+            everything = self.mode == "full-path" or rng.random() < full
+            chosen.append(self._block(number, block, everything, connect_all, rng))
+        return self.space.assemble(chosen)
+
+    def _block(
+        self,
+        number: int,
+        block: Block,
+        every_operator: bool,
+        every_connection: bool,
+        rng: np.random.Generator,
+    ) -> Block:
+        if every_operator:
+            block = replace(
+                block,
+                dense_ops=self.space.dense_operators,
+                sparse_ops=self.space.sparse_operators,
+            )
+        elif self.mode == "any-path":
+            block = replace(
+                block,
+                dense_ops=_some(self.space.dense_operators, rng),
+                sparse_ops=_some(self.space.sparse_operators, rng),
+            )
+        if every_connection:
+            everything = tuple(range(number))
+            block = replace(block, dense_inputs=everything, sparse_inputs=everything)
+        elif self.mode == "single-path":
+            block = replace(
+                block,
+                dense_inputs=(int(rng.integers(number)),),
+                sparse_inputs=(int(rng.integers(number)),),
+            )
+        return block
+
+
+def _some(operators: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
+    """A uniformly drawn non-empty subset."""
+    mask = int(rng.integers(1, 2 ** len(operators)))
+    return tuple(name for bit, name in enumerate(operators) if mask >> bit & 1)

@@ -1,0 +1,83 @@
+"""Training recipes: everything that a stand-alone training does, as data."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a stand-alone model is trained.
+
+    Args:
+        name: the recipe's name.
+        epochs: most passes over the training rows.
+        batch_size: rows per step.
+        optimizer: ``"adagrad"`` or ``"adam"``.
+        lr: peak learning rate.
+        eps: the optimizer's denominator constant.
+        schedule: ``"cosine"`` (linear warm-up over 10 % of the steps, then cosine to 0),
+            ``"plateau"`` (tenfold drop after an epoch without a better validation score) or
+            ``"constant"``.
+        rowwise: update embeddings by row-wise Adagrad on sparse gradients, instead of by the
+            optimizer on the whole table. Cost then follows the rows touched.
+        embedding_l2: lambda of ``lambda/2 |E|^2`` added to the loss (dense updates only).
+        dropout: share of dense-operator outputs dropped while training.
+        clip: limit of the joint gradient norm; None for no limit.
+        average: decay of an exponential moving average of all weights, used for evaluation; 0 is off.
+        monitor: validation metric that chooses the epoch, or None to take the last.
+        patience: epochs without a better validation score before training stops.
+    """
+
+    name: str
+    epochs: int
+    batch_size: int
+    optimizer: Literal["adagrad", "adam"]
+    lr: float
+    eps: float
+    schedule: Literal["cosine", "plateau", "constant"]
+    rowwise: bool
+    embedding_l2: float = 0.0
+    dropout: float = 0.0
+    clip: float | None = None
+    average: float = 0.0
+    monitor: Literal["auc", "logloss"] | None = None
+    patience: int = 2
+
+    def __post_init__(self) -> None:
+        if self.rowwise and self.embedding_l2:
+            raise ValueError("embedding_l2 needs dense embedding updates (rowwise=False)")
+        if min(self.epochs, self.batch_size) < 1 or self.lr <= 0:
+            raise ValueError("epochs and batch_size must be at least 1, lr above 0")
+
+
+NASREC = Recipe(
+    "nasrec",
+    epochs=1,
+    batch_size=256,
+    optimizer="adagrad",
+    lr=0.1,
+    eps=1e-2,
+    schedule="cosine",
+    rowwise=True,
+)
+"""NASRec's protocol: one epoch of Adagrad, no regularisation (arXiv 2207.07187 and its code)."""
+
+BARS = Recipe(
+    "bars",
+    epochs=100,
+    batch_size=4096,
+    optimizer="adam",
+    lr=1e-3,
+    eps=1e-8,
+    schedule="plateau",
+    rowwise=False,
+    embedding_l2=0.05,
+    dropout=0.2,
+    clip=10.0,
+    monitor="auc",
+    patience=2,
+)
+"""The protocol of the BARS benchmark (Zhu et al., SIGIR 2022), with its settings for Frappe."""
+
+RECIPES = {recipe.name: recipe for recipe in (NASREC, BARS)}
+"""The named recipes."""

@@ -1,0 +1,185 @@
+"""Training a model from scratch, by a recipe: architectures and hand-made models alike."""
+
+import copy
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dagsmith.data import Dataset, Split
+from dagsmith.supernet.embedding import RowwiseAdagrad
+from dagsmith.supernet.inputs import pick_device, to_tensors
+from dagsmith.supernet.metrics import click_metrics
+from dagsmith.supernet.model import ClickModel
+from dagsmith.supernet.progress import Progress, silent
+from dagsmith.supernet.recipes import Recipe
+from dagsmith.supernet.schedule import warm_cosine
+from dagsmith.supernet.train_supernet import TrainingError
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model after training.
+
+    Args:
+        model: in evaluation mode, with the weights of the best epoch.
+        metrics: ``{split: {metric: value}}`` for every split evaluated.
+        epochs: epochs trained.
+        best_epoch: the epoch whose weights were kept, from 1.
+        steps: optimizer steps taken.
+        seconds: wall time of training, evaluation between epochs included.
+    """
+
+    model: ClickModel
+    metrics: Mapping[str, Mapping[str, float]]
+    epochs: int
+    best_epoch: int
+    steps: int
+    seconds: float
+
+
+def train_scratch(
+    model: ClickModel,
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    splits: tuple[str, ...] = ("valid", "test"),
+    progress: Progress = silent,
+) -> TrainedModel:
+    """Train `model` on the training split, choose the epoch on ``valid``, measure on `splits`.
+
+    Args:
+        model: freshly initialised; trained in place.
+        dataset: needs ``train``, ``valid`` and every split in `splits`.
+        recipe: how to train.
+        seed: seed of data order and dropout.
+        device: where to train.
+        splits: measured with the kept weights.
+        progress: told ``("scratch", steps done, most steps)``.
+
+    Raises:
+        TrainingError: the loss is NaN or infinite.
+    """
+    begun = time.monotonic()
+    target = pick_device(device)
+    model = model.to(target)
+    torch.manual_seed(seed)
+    model.dropout = recipe.dropout
+    if model.embedding is not None:
+        model.embedding.sparse = recipe.rowwise
+    optimizers = _optimizers(model, recipe)
+    average = copy.deepcopy(model) if recipe.average else None
+    per_epoch = math.ceil(len(dataset.train) / recipe.batch_size)
+    steps, done, rate = per_epoch * recipe.epochs, 0, 1.0
+    best: tuple[float, int, dict[str, Tensor]] | None = None
+    stale = epoch = 0
+    for epoch in range(1, recipe.epochs + 1):
+        model.train()
+        for batch in dataset.train.batches(
+            recipe.batch_size, shuffle=True, seed=seed, epoch=epoch - 1
+        ):
+            share = warm_cosine(done, steps) if recipe.schedule == "cosine" else rate
+            for optimizer in optimizers:
+                optimizer.param_groups[0]["lr"] = recipe.lr * share
+            _step(model, optimizers, to_tensors(batch, target), recipe, done)
+            done += 1
+            if average is not None:
+                _blend(average, model, min(recipe.average, (1 + done) / (10 + done)))
+            progress("scratch", done, steps)
+        if recipe.monitor is None:
+            continue
+        candidate = average if average is not None else model
+        found = click_metrics(dataset.valid.label, predict(candidate, dataset.valid, target))
+        score = found[recipe.monitor] if recipe.monitor == "auc" else -found[recipe.monitor]
+        if best is None or score > best[0] + 1e-6:
+            kept = {name: value.detach().clone() for name, value in candidate.state_dict().items()}
+            best, stale = (score, epoch, kept), 0
+        else:
+            stale += 1
+            rate = rate * 0.1 if recipe.schedule == "plateau" else rate
+            if stale >= recipe.patience:
+                break
+    if best is not None:
+        model.load_state_dict(best[2])
+    elif average is not None:
+        model.load_state_dict(average.state_dict())
+    model.eval()
+    seconds = time.monotonic() - begun
+    metrics = {
+        name: click_metrics(dataset.splits[name].label, predict(model, dataset.splits[name], target))
+        for name in splits
+    }
+    return TrainedModel(model, metrics, epoch, best[1] if best else epoch, done, seconds)
+
+
+@torch.inference_mode()
+def predict(
+    model: ClickModel, split: Split, device: torch.device, batch_size: int = 8192
+) -> NDArray[np.float32]:
+    """Click probabilities of a split's rows, in order, ``[rows]``."""
+    model.eval()
+    parts = []
+    for batch in split.batches(batch_size):
+        dense, ids, _ = to_tensors(batch, device)
+        parts.append(torch.sigmoid(model(dense, ids)).cpu())
+    return torch.cat(parts).numpy()
+
+
+def _step(
+    model: ClickModel,
+    optimizers: list[torch.optim.Optimizer],
+    rows: tuple[Tensor, Tensor, Tensor],
+    recipe: Recipe,
+    done: int,
+) -> None:
+    dense, ids, label = rows
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
+    loss = functional.binary_cross_entropy_with_logits(model(dense, ids), label)
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise TrainingError(f"training loss is {value} at step {done}")
+    loss.backward()  # type: ignore[no-untyped-call]
+    table = model.embedding.weight if model.embedding is not None else None
+    if recipe.embedding_l2 and table is not None and table.grad is not None:
+        # The gradient of lambda/2 |E|^2; added here it needs no pass of its own in the graph.
+        table.grad.add_(table.detach(), alpha=recipe.embedding_l2)
+    if recipe.clip is not None:
+        dense_parameters = [p for p in model.parameters() if p is not table or not recipe.rowwise]
+        nn.utils.clip_grad_norm_(dense_parameters, recipe.clip)
+    for optimizer in optimizers:
+        optimizer.step()
+
+
+def _optimizers(model: ClickModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    table = model.embedding.weight if model.embedding is not None else None
+    apart = table is not None and recipe.rowwise
+    network = [p for p in model.parameters() if not (apart and p is table)]
+    optimizers: list[torch.optim.Optimizer] = (
+        [torch.optim.Adagrad(network, recipe.lr, eps=recipe.eps, foreach=True)]
+        if recipe.optimizer == "adagrad"
+        else [torch.optim.Adam(network, recipe.lr, eps=recipe.eps, fused=True)]
+    )
+    if apart and table is not None:
+        optimizers.append(RowwiseAdagrad([table], recipe.lr))
+    return optimizers
+
+
+@torch.no_grad()
+def _blend(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """``average = decay average + (1 - decay) model`` for every weight."""
+    pairs: Iterator[tuple[Tensor, Tensor]] = zip(
+        average.parameters(), model.parameters(), strict=True
+    )
+    old, new = zip(*pairs, strict=True)
+    torch._foreach_lerp_(list(old), list(new), 1.0 - decay)
+    for kept, buffer in zip(average.buffers(), model.buffers(), strict=True):
+        kept.copy_(buffer)

@@ -1,0 +1,115 @@
+"""The weight-sharing supernet."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dagsmith.data import SparseField
+from dagsmith.space import Architecture, ArchitectureError, NASRecSpace
+from dagsmith.supernet.bank import WeightBank
+from dagsmith.supernet.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from dagsmith.supernet.embedding import EmbeddingTable
+from dagsmith.supernet.inputs import pick_device
+from dagsmith.supernet.network import Network
+from dagsmith.supernet.plan import Plan, compile_plan, features, logits
+
+FORMAT = "dagsmith.supernet/1"
+
+
+class Supernet:
+    """All subnets of a space over one set of weights, applied by slicing.
+
+    A subnet runs at its own size: its weights are prefixes of the bank's, its normalisation sees
+    its own width only, and what it does not use is not computed (no masks). `extract` copies the
+    slices into a `Network` that gives the same numbers.
+
+    Args:
+        space: the search space.
+        fields: the categorical fields of the data.
+        seed: seed of the initial weights.
+        row_cap: most rows per embedding table while searching (None: all).
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+    """
+
+    def __init__(
+        self,
+        space: NASRecSpace,
+        fields: Sequence[SparseField],
+        *,
+        seed: int = 0,
+        row_cap: int | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.space = space
+        self.fields = tuple(fields)
+        self.device = pick_device(device)
+        self.bank = WeightBank.covering(space.envelope(), seed + 1, self.device)
+        table = EmbeddingTable(fields, space.embedding_dim, seed=seed, row_cap=row_cap)
+        self.embedding = table.to(self.device)
+
+    def plan(self, architecture: Architecture) -> Plan:
+        """Compile an architecture, checked to fit this supernet.
+
+        Raises:
+            ArchitectureError: it needs a weight that the supernet does not have.
+        """
+        plan = compile_plan(architecture)
+        for name, weight in plan.weights.items():
+            full = self.bank.tensors.get(name)
+            if full is None or any(
+                need > have for need, have in zip(weight.shape, full.shape, strict=True)
+            ):
+                raise ArchitectureError(
+                    f"weight {name} {weight.shape} is not in the supernet of {self.space.name!r}: "
+                    "the architecture is of another space"
+                )
+        return plan
+
+    def forward(
+        self, plan: Plan, weights: Mapping[str, Tensor], dense: Tensor, ids: Tensor
+    ) -> Tensor:
+        """Logits ``[batch]`` of the subnet with these slices (see `WeightBank.slices`)."""
+        return logits(weights, *features(plan, weights, dense, self.embedding(ids)))
+
+    def extract(self, architecture: Architecture) -> Network:
+        """A stand-alone network with copies of the subnet's weights and of the embedding table.
+
+        Raises:
+            CheckpointError: the tables are capped, so that there is no table to copy.
+        """
+        if len(self.embedding.weight) != sum(field.cardinality for field in self.fields):
+            raise CheckpointError("the supernet's embedding tables are capped; nothing to extract")
+        plan = self.plan(architecture)
+        network = Network(architecture, self.fields)
+        with torch.no_grad():
+            for name, leaf in self.bank.slices(plan).items():
+                network.weights[name].copy_(leaf)
+            if network.embedding is not None:
+                network.embedding.weight.copy_(self.embedding.weight)
+        return network.to(self.device)
+
+    def state(self) -> dict[str, Tensor]:
+        """All weights by name."""
+        shared = {f"bank/{name}": tensor for name, tensor in self.bank.tensors.items()}
+        return shared | {"embedding": self.embedding.weight}
+
+    @torch.no_grad()
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Copy weights in; raise CheckpointError naming what does not fit."""
+        for name, tensor in self.state().items():
+            if name not in tensors or tensors[name].shape != tensor.shape:
+                raise CheckpointError(f"the checkpoint has no tensor {name} {tuple(tensor.shape)}")
+            tensor.copy_(tensors[name])
+
+    def save(self, path: Path, description: Mapping[str, Any] | None = None) -> None:
+        """Write the weights, atomically."""
+        save_checkpoint(path, FORMAT, self.state(), {"space": self.space.name} | dict(description or {}))
+
+    def load(self, path: Path) -> dict[str, Any]:
+        """Read weights that `save` wrote; return their description."""
+        tensors, description = load_checkpoint(path, FORMAT)
+        self.load_state(tensors)
+        return description

@@ -1,0 +1,178 @@
+"""Training of the supernet: one sampled subnet per step, resumable to the bit."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from dagsmith.data import Dataset
+from dagsmith.space import Architecture
+from dagsmith.supernet.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from dagsmith.supernet.embedding import RowwiseAdagrad
+from dagsmith.supernet.inputs import to_tensors
+from dagsmith.supernet.paths import Mode, PathSampler
+from dagsmith.supernet.progress import Progress, silent
+from dagsmith.supernet.schedule import warm_cosine
+from dagsmith.supernet.sliced_adagrad import SlicedAdagrad, clip_gradients
+from dagsmith.supernet.supernet import Supernet
+
+FORMAT = "dagsmith.supernet-training/1"
+
+
+class TrainingError(RuntimeError):
+    """Training that cannot go on, such as a loss that is no longer a number."""
+
+
+@dataclass(frozen=True)
+class SupernetRecipe:
+    """How a supernet is trained; the defaults are NASRec's, but for the number of epochs.
+
+    Args:
+        epochs: passes over the training rows.
+        batch_size: rows per step.
+        lr: peak learning rate of the network's Adagrad.
+        embedding_lr: peak learning rate of the embedding table's row-wise Adagrad.
+        eps: Adagrad's denominator constant.
+        clip: limit of the joint gradient norm of the active slices.
+        mode: sampling mode (`dagsmith.supernet.paths.MODES`).
+        warmup: share of the steps during which the full path is mixed in.
+        seed: seed of data order and path draws.
+        checkpoint_seconds: least time between two checkpoints.
+    """
+
+    epochs: int = 1
+    batch_size: int = 512
+    lr: float = 0.12
+    embedding_lr: float = 0.12
+    eps: float = 1e-2
+    clip: float = 5.0
+    mode: Mode = "single-operator"
+    warmup: float = 0.0
+    seed: int = 0
+    checkpoint_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class SupernetTraining:
+    """What a finished training tells.
+
+    Args:
+        steps: steps taken in all.
+        loss: mean training loss over the last tenth of the steps.
+        seconds: wall time, over all interrupted parts.
+    """
+
+    steps: int
+    loss: float
+    seconds: float
+
+
+def train_supernet(
+    supernet: Supernet,
+    dataset: Dataset,
+    recipe: SupernetRecipe,
+    *,
+    checkpoint: Path | None = None,
+    given: Sequence[Architecture] = (),
+    progress: Progress = silent,
+) -> SupernetTraining:
+    """Train the supernet on the training split.
+
+    Everything random depends on the seed and the step number alone, and the checkpoint holds
+    weights and optimizer sums, so an interrupted run that is called again continues exactly.
+
+    Args:
+        supernet: trained in place.
+        dataset: its ``train`` split is used.
+        recipe: how to train.
+        checkpoint: file to resume from and to write to, or None to keep nothing.
+        given: the architectures of mode ``"given"``.
+        progress: told ``("supernet", steps done, steps)``.
+
+    Raises:
+        TrainingError: the loss is NaN or infinite.
+        CheckpointError: the checkpoint is of other data or another recipe.
+    """
+    split = dataset.train
+    per_epoch = math.ceil(len(split) / recipe.batch_size)
+    steps = per_epoch * recipe.epochs
+    paths = PathSampler(
+        supernet.space, recipe.mode, round(recipe.warmup * steps), recipe.seed, given
+    )
+    optimizer = SlicedAdagrad(supernet.bank, recipe.eps)
+    tables = RowwiseAdagrad([supernet.embedding.weight], recipe.embedding_lr)
+    facts = {
+        "recipe": {k: v for k, v in asdict(recipe).items() if k != "checkpoint_seconds"},
+        "space": supernet.space.name,
+        "dataset": dataset.fingerprint,
+    }
+    done, seconds, recent = 0, 0.0, 0.0
+    if checkpoint is not None and checkpoint.exists():
+        done, seconds, recent = _resume(checkpoint, supernet, optimizer, tables, facts)
+    begun = saved = time.monotonic()
+    tail_from = steps - max(1, steps // 10)
+    progress("supernet", done, steps)
+
+    def save() -> None:
+        if checkpoint is not None:
+            state = supernet.state()
+            state |= {f"sum/{name}": tensor for name, tensor in optimizer.sums.items()}
+            state["sum/embedding"] = tables.state[supernet.embedding.weight]["sum"]
+            elapsed = seconds + time.monotonic() - begun
+            position = {"step": done, "seconds": elapsed, "recent": recent}
+            save_checkpoint(checkpoint, FORMAT, state, facts | position)
+
+    while done < steps:
+        epoch, first = divmod(done, per_epoch)
+        batches = split.batches(
+            recipe.batch_size, shuffle=True, seed=recipe.seed, epoch=epoch, start=first
+        )
+        for batch in batches:
+            share = warm_cosine(done, steps)
+            dense, ids, label = to_tensors(batch, supernet.device)
+            plan = supernet.plan(paths.draw(done))
+            leaves = supernet.bank.slices(plan)
+            output = supernet.forward(plan, leaves, dense, ids)
+            loss = functional.binary_cross_entropy_with_logits(output, label)
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise TrainingError(f"supernet loss is {value} at step {done}; lower the rate")
+            loss.backward()  # type: ignore[no-untyped-call]
+            clip_gradients(leaves, recipe.clip)
+            optimizer.step(leaves, recipe.lr * share)
+            tables.param_groups[0]["lr"] = recipe.embedding_lr * share
+            tables.step()
+            if done >= tail_from:
+                recent += value
+            done += 1
+            progress("supernet", done, steps)
+            if time.monotonic() - saved > recipe.checkpoint_seconds:
+                save()
+                saved = time.monotonic()
+    save()
+    elapsed = seconds + time.monotonic() - begun
+    return SupernetTraining(steps, recent / (steps - tail_from), elapsed)
+
+
+def _resume(
+    path: Path,
+    supernet: Supernet,
+    optimizer: SlicedAdagrad,
+    tables: RowwiseAdagrad,
+    facts: dict[str, object],
+) -> tuple[int, float, float]:
+    tensors, description = load_checkpoint(path, FORMAT)
+    for key, expected in facts.items():
+        if description.get(key) != expected:
+            raise CheckpointError(
+                f"{path}: made with {key} {description.get(key)!r}; expected {expected!r}"
+            )
+    supernet.load_state(tensors)
+    for name, total in optimizer.sums.items():
+        total.copy_(tensors[f"sum/{name}"])
+    tables.state[supernet.embedding.weight]["sum"].copy_(tensors["sum/embedding"])
+    return int(description["step"]), float(description["seconds"]), float(description["recent"])

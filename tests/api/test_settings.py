@@ -1,0 +1,74 @@
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dagsmith.data import FORMATS as DATA_FORMATS
+from dagsmith.errors import RunError
+from dagsmith.search import SAMPLERS as SEARCH_SAMPLERS
+from dagsmith.settings import FORMATS, RECIPES, SAMPLERS, SearchSettings
+from dagsmith.supernet.recipes import RECIPES as TRAINING_RECIPES
+
+
+def test_the_names_offered_are_those_that_exist():
+    assert set(SAMPLERS) == set(SEARCH_SAMPLERS)
+    assert set(RECIPES) == set(TRAINING_RECIPES)
+    assert set(FORMATS) == {"auto", *DATA_FORMATS}
+
+
+@given(
+    st.builds(
+        SearchSettings,
+        drop=st.lists(st.text(min_size=1)).map(tuple),
+        widths=st.lists(st.integers(1, 99)).map(tuple),
+        trials=st.integers(1, 10**6),
+        label=st.none() | st.text(),
+        no_baselines=st.booleans(),
+    )
+)
+def test_settings_survive_json(settings):
+    assert SearchSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+
+
+@pytest.mark.parametrize(
+    ("given_", "message"),
+    [
+        ({"trails": 3}, "unknown setting 'trails'; did you mean 'trials'"),
+        ({"trials": "3"}, "setting 'trials' is '3'; expected int"),
+        ({"trials": True}, "setting 'trials' is True"),
+        ({"trials": None}, "setting 'trials' is None"),
+        ({"drop": [1]}, "setting 'drop' is .*; expected a list of str"),
+        ({"sampler": "metropolis"}, "sampler is 'metropolis'"),
+        ({"space": "nasrec-smal"}, "did you mean 'nasrec-small'"),
+        ({"trials": 0}, "trials is 0; expected at least 1"),
+        ({"seed": -1}, "seed is -1; expected at least 0"),
+        ({"rows": 10}, "rows is 10; expected at least 1000"),
+        ({"rows": 5000, "data": "x.csv"}, "rows is only for --data synthetic"),
+        ({"test": "x.csv"}, "not for --data synthetic"),
+    ],
+)
+def test_a_bad_setting_is_named(given_, message):
+    with pytest.raises(RunError, match=message):
+        SearchSettings.from_dict(given_)
+
+
+def test_every_setting_is_described():
+    for field in dataclasses.fields(SearchSettings):
+        assert field.metadata["help"], field.name
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "not JSON"), ("[]", "a JSON object, not list")]
+)
+def test_a_foreign_settings_file_is_named(tmp_path, text, message):
+    path = tmp_path / "settings.json"
+    path.write_text(text)
+    with pytest.raises(RunError, match=message):
+        SearchSettings.read(path)
+
+
+def test_a_missing_settings_file_is_named(tmp_path):
+    with pytest.raises(RunError, match=r"none\.json: no such settings file"):
+        SearchSettings.read(tmp_path / "none.json")

@@ -1,0 +1,109 @@
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from dagsmith.data import (
+    CategoricalFeature,
+    DatasetError,
+    DenseFeature,
+    Encoding,
+    Hashing,
+    Label,
+    MultiValuedFeature,
+    infer_schema,
+)
+
+ROWS = 2000
+
+
+@pytest.fixture
+def table() -> pl.DataFrame:
+    rng = np.random.default_rng(0)
+    return pl.DataFrame(
+        {
+            "click": rng.integers(0, 2, ROWS),
+            "row": [f"r{i}" for i in range(ROWS)],
+            "session_id": range(ROWS),
+            "user_id": rng.integers(0, 1500, ROWS),
+            "price": rng.random(ROWS),
+            "age": rng.integers(18, 90, ROWS),
+            "gain": rng.choice([0, 10, 99_999], ROWS),
+            "weight": rng.integers(0, 10**6, ROWS),
+            "device": rng.choice(["phone", "tablet"], ROWS),
+            "member": rng.random(ROWS) < 0.5,
+            "tags": rng.choice(["a|b|c", "a", "b"], ROWS),
+            "history": [[1, 2, 3]] * ROWS,
+            "when": pl.Series([None] * ROWS, dtype=pl.Date),
+            "nothing": pl.Series([None] * ROWS, dtype=pl.String),
+        }
+    )
+
+
+def test_every_rule(table: pl.DataFrame, caplog: pytest.LogCaptureFixture) -> None:
+    schema = infer_schema(table)
+    assert schema.label == Label("click")
+    assert schema.features == (
+        CategoricalFeature("user_id"),
+        DenseFeature("price"),
+        CategoricalFeature("age"),
+        DenseFeature("gain"),
+        DenseFeature("weight"),
+        CategoricalFeature("device"),
+        CategoricalFeature("member"),
+        MultiValuedFeature("tags", max_length=3),
+        MultiValuedFeature("history", max_length=3),
+        CategoricalFeature("nothing"),
+    )
+    dropped = {record.args[0] for record in caplog.records if isinstance(record.args, tuple)}
+    assert dropped == {"row", "session_id", "when"}
+
+
+def test_what_is_said_goes_before_what_is_guessed(table: pl.DataFrame) -> None:
+    schema = infer_schema(
+        table,
+        label="member",
+        dense=["age"],
+        categorical=["weight", "row"],
+        multivalued=["device"],
+        drop=["price", "click"],
+        encoding=Encoding(categorical="hashing", buckets=50, transform="min-max"),
+    )
+    features = {feature.name: feature for feature in schema.features}
+    assert schema.label == Label("member")
+    assert features["age"] == DenseFeature("age", "min-max")
+    assert features["weight"] == CategoricalFeature("weight", Hashing(50))
+    assert "row" in features
+    assert isinstance(features["device"], MultiValuedFeature)
+    assert not {"price", "click"} & set(features)
+
+
+def test_a_table_is_guessed_alike_from_text_and_parquet(
+    table: pl.DataFrame, tmp_path: Path
+) -> None:
+    flat = table.drop("history", "when", "nothing", "member")
+    flat.write_csv(tmp_path / "t.csv")
+    flat.write_parquet(tmp_path / "t.parquet")
+    assert infer_schema(tmp_path / "t.csv") == infer_schema(tmp_path / "t.parquet")
+
+
+def test_names_that_are_not_there(table: pl.DataFrame) -> None:
+    with pytest.raises(DatasetError, match="label: no column 'clik'; did you mean 'click'"):
+        infer_schema(table, label="clik")
+    with pytest.raises(DatasetError, match="drop: no column 'prise'; did you mean 'price'"):
+        infer_schema(table, drop=["prise"])
+    with pytest.raises(DatasetError, match=r"no label column: none of label, click, .* Give label"):
+        infer_schema(table.drop("click"))
+    with pytest.raises(DatasetError, match="no feature column beside the label 'click'"):
+        infer_schema(table.select("click"))
+
+
+def test_a_named_format_has_its_own_schema(tmp_path: Path) -> None:
+    path = tmp_path / "u.data"
+    path.write_text("1\t2\t3\t4\n")
+    assert infer_schema(path, format="movielens", drop=["item_id"]).label.at_least == 4
+    with pytest.raises(DatasetError, match="brings its own schema"):
+        infer_schema(path, format="movielens", dense=["user_id"])
+    with pytest.raises(DatasetError, match="drop: no column 'itm_id'"):
+        infer_schema(path, format="movielens", drop=["itm_id"])

@@ -1,0 +1,111 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from dagsmith.data import DatasetError, Label, MultiValuedFeature
+from dagsmith.data import rows as module
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pl.Series([0, 1, 1]),
+        pl.Series([0.0, 1.0, 1.0]),
+        pl.Series([False, True, True]),
+        pl.Series(["0", "1", "1.0"]),
+        pl.Series(["false", "True", " 1"]),
+    ],
+)
+def test_labels_come_in_several_forms(column: pl.Series) -> None:
+    values, problem = module.label_values(column, Label("y"))
+    assert problem is None
+    assert values.tolist() == [0, 1, 1]
+    assert values.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (pl.Series([0, 2]), "label 'y' is 2, 0 or 1 is expected"),
+        (pl.Series(["1", "yes"]), "label 'y' is 'yes', 0 or 1 is expected"),
+        (pl.Series([1, None]), "label 'y' is missing, 0 or 1 is expected"),
+        (pl.Series(["0", ""]), "label 'y' is missing, 0 or 1 is expected"),
+    ],
+)
+def test_other_labels_are_problems(column: pl.Series, message: str) -> None:
+    _, problem = module.label_values(column, Label("y"))
+    assert problem is not None
+    assert problem.bad.tolist() == [False, True]
+    assert problem.message(1) == message
+
+
+def test_a_threshold_makes_clicks() -> None:
+    values, problem = module.label_values(pl.Series([3, 4, 5]), Label("rating", at_least=4))
+    assert values.tolist() == [0, 1, 1]
+    assert problem is None
+    _, problem = module.label_values(pl.Series(["3", "x"]), Label("rating", at_least=4))
+    assert problem is not None
+    assert problem.message(1) == "label 'rating' is 'x', a number is expected"
+
+
+def test_numbers_know_missing_and_infinite_ones() -> None:
+    values, problem = module.numbers(pl.Series([1, None, 3]), ())
+    assert problem is None
+    assert values[[0, 2]].tolist() == [1, 3]
+    assert np.isnan(values[1])
+    values, _ = module.numbers(pl.Series([1.0, float("inf"), float("nan")]), ())
+    assert np.isnan(values[1:]).all()
+    values, problem = module.numbers(pl.Series(["1e3", " 2 ", "", "NA"]), ("NA",))
+    assert problem is None
+    assert values[:2].tolist() == [1000, 2]
+    assert np.isnan(values[2:]).all()
+
+
+def test_a_text_among_numbers_is_a_problem() -> None:
+    _, problem = module.numbers(pl.Series("price", ["1", "cheap"]), ())
+    assert problem is not None
+    assert problem.message(1).startswith("column 'price' is 'cheap', a number is expected")
+    with pytest.raises(DatasetError, match="column 'when' is of type Date"):
+        module.numbers(pl.Series("when", [None], dtype=pl.Date), ())
+
+
+def test_texts_are_the_same_for_every_type() -> None:
+    assert module.texts(pl.Series([5, None]), ()).to_list() == ["5", None]
+    assert module.texts(pl.Series(["5", "", "?"]), ("?",)).to_list() == ["5", None, None]
+    assert module.texts(pl.Series([True]), ()).to_list() == ["true"]
+    with pytest.raises(DatasetError, match="declare it multi-valued"):
+        module.texts(pl.Series("tags", [["a"]]), ())
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pl.Series("g", ["a|b", "", None, "c||d|e", "|"]),
+        pl.Series("g", [["a", "b"], [], None, ["c", "", "d", "e"], [None]]),
+    ],
+)
+def test_tokens_are_numbered_within_their_row(column: pl.Series) -> None:
+    feature = MultiValuedFeature("g", max_length=2)
+    found = module.tokens(column, feature, ())
+    assert found.values.to_list() == ["a", "b", "c", "d"]
+    assert found.rows.tolist() == [0, 0, 3, 3]
+    assert found.places.tolist() == [0, 1, 0, 1]
+    table = found.padded(np.array([5, 6, 7, 8], dtype=np.int32), len(column), 2)
+    assert table.T.tolist() == [[5, 6], [0, 0], [0, 0], [7, 8], [0, 0]]
+
+
+def test_tokens_of_nothing() -> None:
+    feature = MultiValuedFeature("g")
+    for column in (pl.Series("g", [None, None], dtype=pl.String), pl.Series("g", ["", "NA"])):
+        assert not len(module.tokens(column, feature, ("NA",)).values)
+
+
+def test_the_first_bad_row_is_named() -> None:
+    late = module.Problem(np.array([False, False, True]), lambda row: "late")
+    early = module.Problem(np.array([False, True, True]), lambda row: "early")
+    with pytest.raises(DatasetError, match=r"^file, line 2: early$"):
+        module.refuse([late, None, early], lambda row: f"file, line {row + 1}")
+    kept = module.usable([late, None, early])
+    assert kept is not None
+    assert kept.tolist() == [True, False, False]
+    assert module.usable([None]) is None

@@ -1,0 +1,56 @@
+import numpy as np
+import torch
+from dagsmith.predictor.losses import pairwise_hinge, squared_error
+from hypothesis import given
+from hypothesis import strategies as st
+
+MARGIN = 0.5
+
+
+def draw(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.randn(2, 6, generator=generator)
+    # Rounded, so that there are ties.
+    targets = torch.randn(6, generator=generator).round(decimals=0)
+    return scores, targets, torch.rand(2, 6, generator=generator)
+
+
+@given(st.integers(0, 10_000))
+def test_hinge_is_the_sum_over_pairs(seed: int) -> None:
+    scores, targets, weights = draw(seed)
+    for member in range(2):
+        total = weight_sum = 0.0
+        for i in range(6):
+            for j in range(6):
+                if targets[i] > targets[j]:
+                    weight = float(weights[member, i] * weights[member, j])
+                    margin = min(MARGIN, float(targets[i] - targets[j]))
+                    gap = float(scores[member, i] - scores[member, j])
+                    total += weight * max(0.0, margin - gap)
+                    weight_sum += weight
+        expected = total / weight_sum if weight_sum else 0.0
+        found = float(pairwise_hinge(scores, targets, weights, MARGIN)[member])
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@given(st.integers(0, 10_000))
+def test_a_perfect_regression_has_no_loss(seed: int) -> None:
+    _, targets, weights = draw(seed)
+    scores = targets.expand(2, -1)
+    assert pairwise_hinge(scores, targets, weights, MARGIN).abs().max() < 1e-6
+    assert squared_error(scores, targets, weights).max() == 0.0
+
+
+def test_weight_zero_is_absence() -> None:
+    scores, targets, weights = draw(3)
+    weights[:, 2] = 0.0
+    keep = [0, 1, 3, 4, 5]
+    for loss in (lambda *x: pairwise_hinge(*x, MARGIN), squared_error):
+        torch.testing.assert_close(
+            loss(scores, targets, weights), loss(scores[:, keep], targets[keep], weights[:, keep])
+        )
+
+
+def test_equal_targets_have_no_pairs() -> None:
+    scores, _, weights = draw(0)
+    assert pairwise_hinge(scores, torch.ones(6), weights, MARGIN).tolist() == [0.0, 0.0]

@@ -1,0 +1,43 @@
+"""Every file in examples/ runs as a user would run it.
+
+`DAGSMITH_SMALL=1` is set: an example that takes longer than a few seconds reads it and does less.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+TIMEOUT_S = 300
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_example_runs(example: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"DAGSMITH_SMALL": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error::DeprecationWarning:dagsmith", str(example)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert done.stdout.strip(), "an example shows something"
+
+
+def test_there_are_examples() -> None:
+    assert "custom_space" in {example.stem for example in EXAMPLES}
+
+
+def test_the_guide_shows_the_code_of_the_example() -> None:
+    guide = (ROOT / "docs" / "search_spaces.md").read_text()
+    example = (ROOT / "examples" / "custom_space.py").read_text()
+    shown = guide.split("```python\n")[1].split("```")[0].rstrip()
+    assert "class CellSpace(SearchSpace)" in shown
+    assert shown in example
