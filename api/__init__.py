@@ -7,7 +7,7 @@ Example:
     >>> import dagsmith
     >>> space = dagsmith.nasrec_small(dense_features=13, sparse_fields=26, blocks=3)
     >>> len(space.slots)
-    20
+    19
 """
 
 from importlib import import_module

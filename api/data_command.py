@@ -23,6 +23,7 @@ def prepare_command(words: Sequence[str]) -> int:
     """Run the command; return the exit status."""
     parser = _parser()
     values = parser.parse(words)
+    rule = _rule(parser, values)
     shown = reporter()
     shown.begin("data")
     try:
@@ -36,7 +37,7 @@ def prepare_command(words: Sequence[str]) -> int:
             valid=values.valid,
             test=values.test,
             users=values.users,
-            split=_rule(parser, values),
+            split=rule,
             encoding=None if values.schema else _encoding(values),
             on_error=_on_error(values.on_error),
             overwrite=values.overwrite,

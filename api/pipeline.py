@@ -12,6 +12,7 @@ from dagsmith.result import read_result, write_result
 from dagsmith.run_directory import RunDirectory, read_configuration
 from dagsmith.search.figure_style import duration
 from dagsmith.search.report import write_report
+from dagsmith.search.storage import open_storage
 from dagsmith.settings import SearchSettings
 from dagsmith.stages import (
     stage_baselines,
@@ -52,6 +53,8 @@ def search_models(
     job = Job(settings, directory, shown)
     # Asked before anything is trained, so that a mistake does not cost an hour.
     _ = job.objectives
+    if settings.storage is not None:
+        open_storage(settings.storage)
     with directory.lock():
         if directory.output("report") is not None:
             shown.say(f"{out} is done; see {Path(out) / 'report.html'}")
@@ -66,6 +69,9 @@ def search_models(
             finally:
                 shown.end()
             shown.say(f"{name}: finished in {duration(directory.seconds(name))}")
+            if name == "data":
+                # A study of another space or data set is refused here, not after the supernet.
+                _ = job.study
         directory.run("report", lambda: _finish(job))
         result = read_result(job.path / "result.json")
         shown.say(_closing(result, job.path))

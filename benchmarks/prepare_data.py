@@ -58,9 +58,9 @@ def write_log(path: Path, rows: int, sample: pl.DataFrame | None, fixed: bool) -
                 once = sample[name].n_unique() / len(sample)
                 if once > 0.1:
                     # Half of the rows of a wide field hold a value of a Zipf-like tail.
-                    ids = rng.pareto(0.7, count) * 1000
-                    ids = np.minimum(ids, 20_000 if fixed else 4e9).astype(np.uint32)
-                    ids = (ids * np.uint32(2654435761)) ^ np.uint32(place * 97)
+                    draws = rng.pareto(0.7, count) * 1000
+                    draws = np.minimum(draws, 20_000 if fixed else 4e9).astype(np.uint32)
+                    ids = (draws * np.uint32(2654435761)) ^ np.uint32(place * 97)
                     tail = pl.Series(ids).map_elements(lambda v: f"{v:08x}", return_dtype=pl.String)
                     rare = pl.Series(rng.random(count) < once)
                     column = pl.select(

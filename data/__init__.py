@@ -7,6 +7,7 @@ Reading: ``prepare`` turns files into a ``Dataset``, ``prepare_synthetic`` makes
 from dagsmith.data.batch import Batch
 from dagsmith.data.encoders import Encoders, SparseField
 from dagsmith.data.errors import DatasetError
+from dagsmith.data.evaluations import Evaluation, Evaluator
 from dagsmith.data.formats import FORMATS
 from dagsmith.data.inference import infer_schema
 from dagsmith.data.prepare import prepare
@@ -26,8 +27,6 @@ from dagsmith.data.splits import ColumnSplit, FileSplit, RatioSplit, TimeSplit
 from dagsmith.data.store import Dataset, Split
 from dagsmith.data.synthetic import ClickLaw, prepare_synthetic, synthetic_click_log
 
-# Tables of evaluated architectures (Evaluation, Evaluator) are exported here, one line.
-
 __all__ = [
     "FORMATS",
     "Batch",
@@ -42,6 +41,8 @@ __all__ = [
     "EncodedReader",
     "Encoders",
     "Encoding",
+    "Evaluation",
+    "Evaluator",
     "FileSplit",
     "Hashing",
     "Label",

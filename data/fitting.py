@@ -32,7 +32,7 @@ SAMPLE_ROWS = 100_000
 
 
 class Codes:
-    """Provisional codes of a text column: 0 missing or empty, then 1, 2, ... as values are first seen."""
+    """Provisional codes of a text column: 0 missing or empty, then 1, 2, ... as first seen."""
 
     def __init__(self) -> None:
         self._type = pl.Categorical(pl.Categories.random())

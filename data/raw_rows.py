@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,14 @@ from dagsmith.data.encoders import FittedHashing, sparse_width
 from dagsmith.data.errors import DatasetError
 from dagsmith.data.fitting import Codes, Place
 from dagsmith.data.reading import Chunk, Source
-from dagsmith.data.schema import DenseFeature, Hashing, MultiValuedFeature, Schema, Vocabulary
+from dagsmith.data.schema import (
+    CategoricalFeature,
+    DenseFeature,
+    Hashing,
+    MultiValuedFeature,
+    Schema,
+    Vocabulary,
+)
 from dagsmith.data.spill import RawBlock, Spill
 from dagsmith.data.splits import SPLITS, ColumnSplit, SplitName, SplitRule, TimeSplit
 
@@ -83,10 +91,10 @@ def read_rows(
     """
     types = column_types(schema, rule)
     raw = _empty_rows(schema, file)
-    reader = _ChunkReader(schema, rule, raw)
     total = sum(source.size() or 0 for source in sources.values()) or None
     before = 0
-    with raw.spill:
+    with raw.spill, ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        reader = _ChunkReader(schema, rule, raw, pool)
         for name, source in sources.items():
             consumed = 0
             for chunk in source.chunks(types, skip_bad=skip_bad):
@@ -109,7 +117,10 @@ def read_rows(
 class _ChunkReader:
     """Turns chunks into raw blocks of one spill."""
 
-    def __init__(self, schema: Schema, rule: SplitRule, raw: RawRows) -> None:
+    def __init__(
+        self, schema: Schema, rule: SplitRule, raw: RawRows, pool: ThreadPoolExecutor
+    ) -> None:
+        self._pool = pool
         self._schema = schema
         self._rule = rule
         self._raw = raw
@@ -162,10 +173,9 @@ class _ChunkReader:
     def _codes(self, frame: pl.DataFrame) -> NDArray[np.int32]:
         """Provisional codes, or ids where nothing is fitted, of the texts of a chunk."""
         codes = np.empty((self._columns, len(frame)), dtype=np.int32)
-        for feature in self._schema.sparse:
+
+        def fill(feature: CategoricalFeature | MultiValuedFeature) -> None:
             place = self._raw.places[feature.name]
-            if place.numbers:
-                continue
             encode: Callable[[pl.Series], NDArray[np.int32]]
             if isinstance(feature.encoder, Hashing):
                 encode = FittedHashing(feature).ids
@@ -178,6 +188,11 @@ class _ChunkReader:
                 codes[place.rows] = found.padded(ids, len(frame), feature.max_length)
             else:
                 codes[place.rows] = encode(rows.texts(column, self._schema.missing))
+
+        texts = [f for f in self._schema.sparse if not self._raw.places[f.name].numbers]
+        # Columns are independent, and Polars works outside the interpreter's lock.
+        for _ in self._pool.map(fill, texts):
+            pass
         return codes
 
     def _count(self, block: RawBlock) -> None:

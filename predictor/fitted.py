@@ -38,7 +38,8 @@ class Fitted:
             found[f"scale.{index}.values"] = torch.from_numpy(scale.values)
             found[f"scale.{index}.scores"] = torch.from_numpy(scale.scores)
         found |= {f"network.{name}": value for name, value in self.network.state_dict().items()}
-        return {f"{prefix}.{name}": value.contiguous() for name, value in found.items()}
+        # Copies: a file of tensors refuses two that share memory, as encodings may.
+        return {f"{prefix}.{name}": value.clone() for name, value in found.items()}
 
     @staticmethod
     def restore(

@@ -40,7 +40,7 @@ class FlatEncoding:
         for port in range(len(population.vocabulary.ports)):
             mask = bits >> port & 1 > 0
             cell = row[mask] * count**2 + pair[mask]
-            ports.append(np.bincount(cell, minlength=batch * count**2).reshape(batch, -1))
+            ports.append(np.bincount(cell, minlength=batch * count**2).reshape(batch, count**2))
         size = population.present.sum(axis=1)[:, None]
         return np.concatenate([sums, size, *ports], axis=1).astype(np.float64)
 

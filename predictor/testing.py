@@ -58,9 +58,7 @@ def check_predictor(make: Callable[[], Predictor], population: Population) -> No
     )
 
 
-def _check_refusals(
-    make: Callable[[], Predictor], known: Population, targets: np.ndarray
-) -> None:
+def _check_refusals(make: Callable[[], Predictor], known: Population, targets: np.ndarray) -> None:
     refused = {
         "predict before fit": lambda: make().predict(known),
         "one target too few": lambda: make().fit(known, targets[:-1]),

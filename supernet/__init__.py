@@ -1,1 +1,70 @@
-"""TODO."""
+"""The weight-sharing supernet, its subnets, and training from scratch."""
+
+from dagsmith.supernet.bank import WeightBank
+from dagsmith.supernet.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from dagsmith.supernet.embedding import EmbeddingTable, RowwiseAdagrad
+from dagsmith.supernet.evaluator import SubnetScoring, SupernetEvaluator
+from dagsmith.supernet.handmade import DNN, HANDMADE, DCNv2, DeepFM
+from dagsmith.supernet.inputs import pick_device
+from dagsmith.supernet.metrics import (
+    Calibration,
+    MetricError,
+    auc,
+    calibration,
+    click_metrics,
+    grouped_auc,
+    logloss,
+    normalised_entropy,
+)
+from dagsmith.supernet.model import ClickModel
+from dagsmith.supernet.network import Network
+from dagsmith.supernet.paths import MODES, PathSampler
+from dagsmith.supernet.precision import pick_precision
+from dagsmith.supernet.recipes import RECIPES, Recipe
+from dagsmith.supernet.scratch import TrainedModel, predict, train_scratch
+from dagsmith.supernet.supernet import Supernet
+from dagsmith.supernet.train_supernet import (
+    SupernetRecipe,
+    SupernetTraining,
+    TrainingError,
+    train_supernet,
+)
+
+__all__ = [
+    "DNN",
+    "HANDMADE",
+    "MODES",
+    "RECIPES",
+    "Calibration",
+    "CheckpointError",
+    "ClickModel",
+    "DCNv2",
+    "DeepFM",
+    "EmbeddingTable",
+    "MetricError",
+    "Network",
+    "PathSampler",
+    "Recipe",
+    "RowwiseAdagrad",
+    "SubnetScoring",
+    "Supernet",
+    "SupernetEvaluator",
+    "SupernetRecipe",
+    "SupernetTraining",
+    "TrainedModel",
+    "TrainingError",
+    "WeightBank",
+    "auc",
+    "calibration",
+    "click_metrics",
+    "grouped_auc",
+    "load_checkpoint",
+    "logloss",
+    "normalised_entropy",
+    "pick_device",
+    "pick_precision",
+    "predict",
+    "save_checkpoint",
+    "train_scratch",
+    "train_supernet",
+]

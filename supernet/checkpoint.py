@@ -1,7 +1,6 @@
 """Checkpoints: tensors as safetensors with their description in its header, written atomically."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from torch import Tensor
 
 
 class CheckpointError(ValueError):
-    """A file that is no checkpoint of this kind: truncated, foreign, or of another configuration."""
+    """A file that is no checkpoint of this kind: truncated, foreign, or otherwise configured."""
 
 
 def save_checkpoint(
@@ -33,7 +32,7 @@ def save_checkpoint(
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         save_file(plain, temporary, metadata)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -49,7 +48,7 @@ def load_checkpoint(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str,
         CheckpointError: the file is missing, truncated, or of another kind.
     """
     try:
-        with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != kind:
                 raise CheckpointError(

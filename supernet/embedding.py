@@ -47,7 +47,9 @@ class EmbeddingTable(nn.Module):
         self.register_buffer(
             "cardinality", torch.tensor(sizes).repeat_interleave(repeats), persistent=False
         )
-        self._wraps = any(size < field.cardinality for size, field in zip(sizes, fields, strict=True))
+        self._wraps = any(
+            size < field.cardinality for size, field in zip(sizes, fields, strict=True)
+        )
         generator = torch.Generator().manual_seed(seed)
         weight = torch.empty(int(starts[-1]), dim)
         for start, size in zip(starts.tolist(), sizes, strict=False):

@@ -16,6 +16,7 @@ from dagsmith.supernet.inputs import to_tensors
 from dagsmith.supernet.last_layer import Refit, check_refit, newton, sgd
 from dagsmith.supernet.metrics import click_metrics
 from dagsmith.supernet.plan import Plan, features
+from dagsmith.supernet.precision import Precision, computing
 from dagsmith.supernet.supernet import Supernet
 
 
@@ -29,6 +30,7 @@ class SubnetScoring:
         score_rows: validation rows on which the metrics are taken, drawn once; None is all.
         ridge: pull of the Newton refit towards the supernet's head.
         batch_size: rows per forward pass.
+        precision: of the matrix products below the last layer.
         seed: seed of the row draws and of the SGD refit.
     """
 
@@ -37,6 +39,7 @@ class SubnetScoring:
     score_rows: int | None = 16384
     ridge: float = 1e-2
     batch_size: int = 4096
+    precision: Precision = "float32"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -99,7 +102,9 @@ class SupernetEvaluator:
         """Dense inputs, embeddings and labels of fixed rows of a split."""
         chosen = np.arange(len(split))
         if rows is not None and rows < len(split):
-            chosen = np.sort(np.random.default_rng(self.scoring.seed).permutation(len(split))[:rows])
+            chosen = np.sort(
+                np.random.default_rng(self.scoring.seed).permutation(len(split))[:rows]
+            )
         parts = []
         with torch.inference_mode():
             for part in np.array_split(chosen, max(1, math.ceil(len(chosen) / 16384))):
@@ -123,7 +128,8 @@ class SupernetEvaluator:
         result = torch.ones(len(label), size, device=dense.device)
         for start in range(0, len(label), self.scoring.batch_size):
             part = slice(start, start + self.scoring.batch_size)
-            top_dense, top_sparse = features(plan, weights, dense[part], sparse[part])
+            with computing(self.scoring.precision, dense.device):
+                top_dense, top_sparse = features(plan, weights, dense[part], sparse[part])
             width = top_dense.shape[1]
             result[part, :width] = top_dense
             result[part, width:-1] = top_sparse.flatten(1)

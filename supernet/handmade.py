@@ -35,13 +35,14 @@ class DNN(ClickModel):
         table = EmbeddingTable(fields, dim, sparse=False, seed=seed)
         self.embedding = table
         self.layers = _Layers(dense_width + dim * len(fields), hidden)
-        self.head = nn.Linear(hidden[-1], 1)
+        self.head = _Head(hidden[-1])
 
     def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
         """Logits ``[batch]``."""
         rows = _table(self)(ids)
         flat = torch.cat([dense, rows.flatten(1)], dim=1)
-        return self.head(self.layers(flat, self.dropout)).squeeze(1)
+        logit: Tensor = self.head(self.layers(flat, self.dropout))
+        return logit
 
 
 class DeepFM(ClickModel):
@@ -64,18 +65,19 @@ class DeepFM(ClickModel):
         # Column 0 of a vector is the id's first-order weight, the others its factors.
         table = EmbeddingTable(fields, dim + 1, sparse=False, seed=seed)
         self.embedding = table
-        self.linear = nn.Linear(dense_width, 1)
+        self.linear = _Head(dense_width)
         self.layers = _Layers(dense_width + dim * len(fields), hidden)
-        self.head = nn.Linear(hidden[-1], 1)
+        self.head = _Head(hidden[-1])
 
     def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
         """Logits ``[batch]``."""
         rows = _table(self)(ids)
         first, factors = rows[:, 0], rows[:, 1:]
         pairs = factors.sum(dim=2).square() - factors.square().sum(dim=2)
-        wide = self.linear(dense).squeeze(1) + first.sum(dim=1) + 0.5 * pairs.sum(dim=1)
+        wide = self.linear(dense) + first.sum(dim=1) + 0.5 * pairs.sum(dim=1)
         flat = torch.cat([dense, factors.flatten(1)], dim=1)
-        return wide + self.head(self.layers(flat, self.dropout)).squeeze(1)
+        logit: Tensor = wide + self.head(self.layers(flat, self.dropout))
+        return logit
 
 
 class DCNv2(ClickModel):
@@ -104,7 +106,7 @@ class DCNv2(ClickModel):
         width = dense_width + dim * len(fields)
         self.cross = nn.ModuleList(nn.Linear(width, width) for _ in range(cross_layers))
         self.layers = _Layers(width, hidden)
-        self.head = nn.Linear(width + hidden[-1], 1)
+        self.head = _Head(width + hidden[-1])
 
     def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
         """Logits ``[batch]``."""
@@ -113,7 +115,8 @@ class DCNv2(ClickModel):
         for layer in self.cross:
             crossed = flat * layer(crossed) + crossed
         deep = self.layers(flat, self.dropout)
-        return self.head(torch.cat([crossed, deep], dim=1)).squeeze(1)
+        logit: Tensor = self.head(torch.cat([crossed, deep], dim=1))
+        return logit
 
 
 class _Layers(nn.Module):
@@ -132,6 +135,16 @@ class _Layers(nn.Module):
             tensor = torch.relu(norm(linear(tensor)))
             tensor = nn.functional.dropout(tensor, dropout, self.training)
         return tensor
+
+
+class _Head(nn.Linear):
+    """A linear map to one logit, in full precision also under autocast."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, 1)
+
+    def forward(self, tensor: Tensor) -> Tensor:
+        return (tensor.float() * self.weight).sum(dim=1) + self.bias
 
 
 def _table(model: ClickModel) -> EmbeddingTable:

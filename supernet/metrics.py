@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 _FLOOR = 1e-7
-"""Probabilities are kept this far from 0 and 1, as scikit-learn and FuxiCTR do for 32-bit scores."""
+"""Probabilities are kept this far from 0 and 1, so that one sure mistake stays finite."""
 
 
 class MetricError(ValueError):
@@ -64,10 +64,10 @@ def grouped_auc(labels: ArrayLike, scores: ArrayLike, groups: ArrayLike) -> floa
     y, s = _pair(labels, scores)
     _, code = np.unique(np.asarray(groups), return_inverse=True)
     order = np.lexsort((s, code))
-    y, s, code = y[order] > 0.5, s[order], code[order]
+    clicked, s, code = y[order] > 0.5, s[order], code[order]
     starts = np.flatnonzero(np.r_[True, code[1:] != code[:-1]])
     total = weight = 0.0
-    for part_y, part_s in zip(np.split(y, starts[1:]), np.split(s, starts[1:]), strict=True):
+    for part_y, part_s in zip(np.split(clicked, starts[1:]), np.split(s, starts[1:]), strict=True):
         if part_y.any() and not part_y.all():
             total += len(part_y) * auc(part_y, part_s)
             weight += len(part_y)
@@ -111,7 +111,7 @@ def calibration(labels: ArrayLike, probabilities: ArrayLike, bins: int = 20) -> 
 
 
 def click_metrics(labels: ArrayLike, probabilities: ArrayLike) -> Mapping[str, float]:
-    """Log loss, AUC, normalised entropy and calibration error; what one class leaves undefined is absent."""
+    """Log loss, calibration error and, unless one class leaves them undefined, AUC and NE."""
     y, p = _pair(labels, probabilities)
     metrics = {"logloss": logloss(y, p), "calibration_error": calibration(y, p).error}
     if 0 < y.sum() < len(y):

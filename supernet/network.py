@@ -39,7 +39,9 @@ class Network(ClickModel):
         self.plan = compile_plan(architecture)
         dims = [node["dim"] for node in architecture.nodes if node.kind == "sparse_input"]
         self.embedding = (
-            EmbeddingTable(fields, int(dims[0]), sparse=sparse_gradients, seed=seed) if dims else None
+            EmbeddingTable(fields, int(dims[0]), sparse=sparse_gradients, seed=seed)
+            if dims
+            else None
         )
         generator = torch.Generator().manual_seed(seed + 1)
         self.weights = nn.ParameterDict(
@@ -51,7 +53,9 @@ class Network(ClickModel):
 
     def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
         """Logits of the click probability, ``[batch]``."""
-        sparse = self.embedding(ids) if self.embedding is not None else dense.new_zeros(len(dense), 0, 0)
-        weights: Mapping[str, Tensor] = self.weights
+        sparse = (
+            self.embedding(ids) if self.embedding is not None else dense.new_zeros(len(dense), 0, 0)
+        )
+        weights: Mapping[str, Tensor] = dict(self.weights.items())
         dropout = self.dropout if self.training else 0.0
         return logits(weights, *features(self.plan, weights, dense, sparse, dropout))

@@ -143,18 +143,22 @@ def features(
     head_sparse = [tensors[i] for i in plan.head_sparse]
     return (
         torch.cat(head_dense, dim=1) if head_dense else dense.new_zeros(batch, 0),
-        torch.cat(head_sparse, dim=2) if head_sparse else sparse.new_zeros(batch, sparse.shape[1], 0),
+        torch.cat(head_sparse, dim=2)
+        if head_sparse
+        else sparse.new_zeros(batch, sparse.shape[1], 0),
     )
 
 
 def logits(weights: Mapping[str, Tensor], dense: Tensor, sparse: Tensor) -> Tensor:
     """The logit of the last block's outputs, ``[batch]``."""
+    # A product and a sum, which autocast leaves in full precision: logits rounded to half
+    # precision would tie and blur every ranking made of them.
     result = weights["head/bias"]
     if dense.shape[1]:
-        result = result + functional.linear(dense, weights["head/dense"].unsqueeze(0)).squeeze(1)
+        result = result + (dense.float() * weights["head/dense"]).sum(dim=1)
     if sparse.shape[2]:
-        result = result + (sparse * weights["head/sparse"]).sum(dim=(1, 2))
-    return result
+        result = result + (sparse.float() * weights["head/sparse"]).sum(dim=(1, 2))
+    return result.expand(len(dense))
 
 
 def _head_weights(sources: list[Source]) -> dict[str, Weight]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from dagsmith.supernet.precision import Precision
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -23,9 +25,11 @@ class Recipe:
         embedding_l2: lambda of ``lambda/2 |E|^2`` added to the loss (dense updates only).
         dropout: share of dense-operator outputs dropped while training.
         clip: limit of the joint gradient norm; None for no limit.
-        average: decay of an exponential moving average of all weights, used for evaluation; 0 is off.
+        average: decay of an exponential moving average of all weights, which is what is evaluated
+            and kept; 0 is off.
         monitor: validation metric that chooses the epoch, or None to take the last.
         patience: epochs without a better validation score before training stops.
+        precision: of the matrix products while training; evaluation is always in float32.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Recipe:
     average: float = 0.0
     monitor: Literal["auc", "logloss"] | None = None
     patience: int = 2
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         if self.rowwise and self.embedding_l2:

@@ -17,6 +17,7 @@ from dagsmith.supernet.embedding import RowwiseAdagrad
 from dagsmith.supernet.inputs import pick_device, to_tensors
 from dagsmith.supernet.metrics import click_metrics
 from dagsmith.supernet.model import ClickModel
+from dagsmith.supernet.precision import computing
 from dagsmith.supernet.progress import Progress, silent
 from dagsmith.supernet.recipes import Recipe
 from dagsmith.supernet.schedule import warm_cosine
@@ -114,7 +115,9 @@ def train_scratch(
     model.eval()
     seconds = time.monotonic() - begun
     metrics = {
-        name: click_metrics(dataset.splits[name].label, predict(model, dataset.splits[name], target))
+        name: click_metrics(
+            dataset.splits[name].label, predict(model, dataset.splits[name], target)
+        )
         for name in splits
     }
     return TrainedModel(model, metrics, epoch, best[1] if best else epoch, done, seconds)
@@ -143,7 +146,9 @@ def _step(
     dense, ids, label = rows
     for optimizer in optimizers:
         optimizer.zero_grad(set_to_none=True)
-    loss = functional.binary_cross_entropy_with_logits(model(dense, ids), label)
+    with computing(recipe.precision, label.device):
+        output = model(dense, ids)
+    loss = functional.binary_cross_entropy_with_logits(output, label)
     value = float(loss.detach())
     if not math.isfinite(value):
         raise TrainingError(f"training loss is {value} at step {done}")

@@ -41,7 +41,7 @@ class SlicedAdagrad:
 def clip_gradients(leaves: Mapping[str, Tensor], limit: float) -> Tensor:
     """Scale all gradients so that their joint L2 norm is at most `limit`; return the norm."""
     gradients = [leaf.grad for leaf in leaves.values() if leaf.grad is not None]
-    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     scale = limit / (norm + 1e-6)
     if scale < 1.0:
         torch._foreach_mul_(gradients, scale)

@@ -106,7 +106,9 @@ class Supernet:
 
     def save(self, path: Path, description: Mapping[str, Any] | None = None) -> None:
         """Write the weights, atomically."""
-        save_checkpoint(path, FORMAT, self.state(), {"space": self.space.name} | dict(description or {}))
+        save_checkpoint(
+            path, FORMAT, self.state(), {"space": self.space.name} | dict(description or {})
+        )
 
     def load(self, path: Path) -> dict[str, Any]:
         """Read weights that `save` wrote; return their description."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
 from torch.nn import functional
 
 from dagsmith.data import Dataset
@@ -15,6 +14,7 @@ from dagsmith.supernet.checkpoint import CheckpointError, load_checkpoint, save_
 from dagsmith.supernet.embedding import RowwiseAdagrad
 from dagsmith.supernet.inputs import to_tensors
 from dagsmith.supernet.paths import Mode, PathSampler
+from dagsmith.supernet.precision import Precision, computing
 from dagsmith.supernet.progress import Progress, silent
 from dagsmith.supernet.schedule import warm_cosine
 from dagsmith.supernet.sliced_adagrad import SlicedAdagrad, clip_gradients
@@ -41,6 +41,7 @@ class SupernetRecipe:
         mode: sampling mode (`dagsmith.supernet.paths.MODES`).
         warmup: share of the steps during which the full path is mixed in.
         seed: seed of data order and path draws.
+        precision: of the matrix products.
         checkpoint_seconds: least time between two checkpoints.
     """
 
@@ -53,6 +54,7 @@ class SupernetRecipe:
     mode: Mode = "single-operator"
     warmup: float = 0.0
     seed: int = 0
+    precision: Precision = "float32"
     checkpoint_seconds: float = 60.0
 
 
@@ -105,7 +107,7 @@ def train_supernet(
     )
     optimizer = SlicedAdagrad(supernet.bank, recipe.eps)
     tables = RowwiseAdagrad([supernet.embedding.weight], recipe.embedding_lr)
-    facts = {
+    facts: dict[str, object] = {
         "recipe": {k: v for k, v in asdict(recipe).items() if k != "checkpoint_seconds"},
         "space": supernet.space.name,
         "dataset": dataset.fingerprint,
@@ -136,7 +138,8 @@ def train_supernet(
             dense, ids, label = to_tensors(batch, supernet.device)
             plan = supernet.plan(paths.draw(done))
             leaves = supernet.bank.slices(plan)
-            output = supernet.forward(plan, leaves, dense, ids)
+            with computing(recipe.precision, supernet.device):
+                output = supernet.forward(plan, leaves, dense, ids)
             loss = functional.binary_cross_entropy_with_logits(output, label)
             value = float(loss.detach())
             if not math.isfinite(value):

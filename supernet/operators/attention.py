@@ -1,5 +1,6 @@
 """Attention: a transformer layer over the embedding rows, sparse to sparse."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -49,12 +50,18 @@ class Attention:
         dim = sources["sparse"][0].dim
         heads = HEADS if dim % HEADS == 0 else 1
         token = [Source("token", dim)]
-        rows = norm("rows_norm", linear("rows", sources["sparse"], tensors["sparse"], weights), weights)
+        rows = norm(
+            "rows_norm", linear("rows", sources["sparse"], tensors["sparse"], weights), weights
+        )
         tokens = rows.transpose(1, 2).contiguous()
         batch, count, _ = tokens.shape
         joint = linear("query_key_value", token, [tokens], weights)
         query, key, value = joint.view(batch, count, 3, heads, dim // heads).permute(2, 0, 3, 1, 4)
-        attended = functional.scaled_dot_product_attention(query, key, value)
+        # Heads of two numbers are slower in half precision than in full; keep this product full.
+        with torch.autocast(rows.device.type, enabled=False):
+            attended = functional.scaled_dot_product_attention(
+                query.float(), key.float(), value.float()
+            )
         mixed = linear("out", token, [attended.transpose(1, 2).reshape(batch, count, dim)], weights)
         tokens = norm("attention_norm", tokens + mixed, weights)
         hidden = functional.relu(linear("feed_1", token, [tokens], weights))

@@ -32,7 +32,8 @@ def _triangle(size: int, device: torch.device) -> Tensor:
     lets the output matrix be sliced.
     """
     row, column = torch.tril_indices(size, size, offset=-1, device=device)
-    return row * size + column
+    positions: Tensor = row * size + column
+    return positions
 
 
 class DotProduct:
@@ -40,7 +41,7 @@ class DotProduct:
 
     The dense inputs become one vector, the sparse rows are projected to k = round(sqrt(2 width))
     rows (NASRec's operator-balancing projection), and the k (k + 1) / 2 products of the strictly
-    lower triangle are mapped to the width.
+    lower triangle are mapped to the width. A projection whose input has its size already is left out.
     """
 
     def output(self, node: Node, sources: Sources) -> Source:
@@ -51,7 +52,10 @@ class DotProduct:
         """Projections of both inputs, the output map, and a LayerNorm after each."""
         width, dim = width_of(node), sources["sparse"][0].dim
         rows = balanced_rows(width)
-        needed = linear_weights("rows", sources["sparse"], rows) | norm_weights("rows_norm", rows)
+        needed: dict[str, Weight] = {}
+        if total(sources["sparse"]) != rows:
+            needed |= linear_weights("rows", sources["sparse"], rows)
+            needed |= norm_weights("rows_norm", rows)
         if total(sources["dense"]) != dim:
             needed |= linear_weights("vector", sources["dense"], dim)
             needed |= norm_weights("vector_norm", dim)
@@ -63,7 +67,11 @@ class DotProduct:
     def forward(self, node: Node, sources: Sources, tensors: Tensors, weights: Weights) -> Tensor:
         """Apply the formula."""
         width, dim = width_of(node), sources["sparse"][0].dim
-        rows = norm("rows_norm", linear("rows", sources["sparse"], tensors["sparse"], weights), weights)
+        if total(sources["sparse"]) != balanced_rows(width):
+            rows = linear("rows", sources["sparse"], tensors["sparse"], weights)
+            rows = norm("rows_norm", rows, weights)
+        else:
+            rows = torch.cat(list(tensors["sparse"]), dim=2)
         if total(sources["dense"]) != dim:
             vector = linear("vector", sources["dense"], tensors["dense"], weights)
             vector = norm("vector_norm", vector, weights)

@@ -16,7 +16,9 @@ from dagsmith.supernet.operators.weight import Source, Weight, Weights, total
 def linear_weights(name: str, sources: Sequence[Source], out: int) -> dict[str, Weight]:
     """Matrices ``[out, size]`` per source and a bias ``[out]``, Xavier-uniform over all sources."""
     fan = (total(sources), out)
-    matrices = {f"{name}/from/{source.place}": Weight((out, source.size), fan) for source in sources}
+    matrices = {
+        f"{name}/from/{source.place}": Weight((out, source.size), fan) for source in sources
+    }
     return matrices | {f"{name}/bias": Weight((out,))}
 
 

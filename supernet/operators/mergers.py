@@ -14,7 +14,8 @@ ADDED_ROWS = 8
 class FactorizationMachine:
     """Add an FM of the sparse rows to the dense tensor: ``x + LayerNorm(W f + b)``.
 
-    f = (sum_i e_i)^2 - sum_i e_i^2, elementwise over the embedding dimension.
+    f = (sum_i e_i)^2 - sum_i e_i^2, elementwise over the embedding dimension; no W where f has
+    the dense width already.
     """
 
     def output(self, node: Node, sources: Sources) -> Source:
@@ -23,19 +24,24 @@ class FactorizationMachine:
 
     def weights(self, node: Node, sources: Sources) -> dict[str, Weight]:
         """A map from the embedding dimension to the dense width, and LayerNorm."""
-        width = sources["dense"][0].size
-        return linear_weights("linear", [_pooled(sources)], width) | norm_weights("norm", width)
+        width, pooled = sources["dense"][0].size, _pooled(sources)
+        needed = linear_weights("linear", [pooled], width) if pooled.size != width else {}
+        return needed | norm_weights("norm", width)
 
     def forward(self, node: Node, sources: Sources, tensors: Tensors, weights: Weights) -> Tensor:
         """Apply the formula."""
         rows = tensors["sparse"][0]
         pooled = rows.sum(dim=2).square() - rows.square().sum(dim=2)
-        added = linear("linear", [_pooled(sources)], [pooled], weights)
-        return tensors["dense"][0] + norm("norm", added, weights)
+        if sources["dense"][0].size != rows.shape[1]:
+            pooled = linear("linear", [_pooled(sources)], [pooled], weights)
+        return tensors["dense"][0] + norm("norm", pooled, weights)
 
 
 class DenseToSparse:
-    """Append 8 rows made from the dense tensor: ``[batch, dim, rows]`` to ``rows + 8``."""
+    """Append 8 rows made from the dense tensor: ``[batch, dim, rows]`` to ``rows + 8``.
+
+    The rows are ``LayerNorm(W x + b)``; no W where x has their size already.
+    """
 
     def output(self, node: Node, sources: Sources) -> Source:
         """Eight rows more than the sparse input."""
@@ -44,13 +50,16 @@ class DenseToSparse:
 
     def weights(self, node: Node, sources: Sources) -> dict[str, Weight]:
         """A map from the dense width to 8 rows, and LayerNorm."""
-        size = ADDED_ROWS * sources["sparse"][0].dim
-        return linear_weights("linear", [_dense(sources)], size) | norm_weights("norm", size)
+        size, dense = ADDED_ROWS * sources["sparse"][0].dim, _dense(sources)
+        needed = linear_weights("linear", [dense], size) if dense.size != size else {}
+        return needed | norm_weights("norm", size)
 
     def forward(self, node: Node, sources: Sources, tensors: Tensors, weights: Weights) -> Tensor:
         """Apply the formula."""
         rows = tensors["sparse"][0]
-        made = linear("linear", [_dense(sources)], tensors["dense"], weights)
+        made = tensors["dense"][0]
+        if made.shape[1] != ADDED_ROWS * rows.shape[1]:
+            made = linear("linear", [_dense(sources)], [made], weights)
         made = norm("norm", made, weights).view(len(rows), rows.shape[1], ADDED_ROWS)
         return torch.cat([rows, made], dim=2)
 

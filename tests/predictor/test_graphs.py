@@ -1,10 +1,10 @@
 import numpy as np
 import torch
-from dagsmith.predictor.graphs import Graphs
-from dagsmith.predictor.node_features import NodeFeatures
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dagsmith.predictor.graphs import Graphs
+from dagsmith.predictor.node_features import NodeFeatures
 from dagsmith.space import ComponentKind, NASRecSpace, Population, Vocabulary, nasrec_small
 
 MEMBERS, DIM = 2, 3

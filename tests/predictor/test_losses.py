@@ -1,8 +1,9 @@
 import numpy as np
 import torch
-from dagsmith.predictor.losses import pairwise_hinge, squared_error
 from hypothesis import given
 from hypothesis import strategies as st
+
+from dagsmith.predictor.losses import pairwise_hinge, squared_error
 
 MARGIN = 0.5
 

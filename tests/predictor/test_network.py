@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from dagsmith.predictor.graphs import Graphs
-from dagsmith.predictor.network import GraphNetwork
-from dagsmith.predictor.node_features import NodeFeatures
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dagsmith.predictor import GNNSettings
+from dagsmith.predictor.graphs import Graphs
+from dagsmith.predictor.network import GraphNetwork
+from dagsmith.predictor.node_features import NodeFeatures
 from dagsmith.space import Architecture, Edge, Node, Population, Vocabulary, nasrec_full
 
 SPACE = nasrec_full(dense_features=4, sparse_fields=5, blocks=4)
@@ -107,9 +107,7 @@ def test_edges_and_ports_matter(cells: Vocabulary, edges: list[tuple[int, int, s
 
 
 def test_direction_matters(cells: Vocabulary) -> None:
-    relu, tanh = (
-        Node.of("conv", activation=name, width=4, bias=True) for name in ("relu", "tanh")
-    )
+    relu, tanh = (Node.of("conv", activation=name, width=4, bias=True) for name in ("relu", "tanh"))
     chains = [Architecture(nodes, (Edge(0, 1, "left"),)) for nodes in ((relu, tanh), (tanh, relu))]
     pair = Population.from_architectures(chains, cells)
     features = NodeFeatures.fit(pair)
@@ -118,8 +116,9 @@ def test_direction_matters(cells: Vocabulary) -> None:
 
 
 def test_learning_from_another_network_leaves_only_the_output() -> None:
-    teacher, pupil = build(FEATURES, outputs=2), GraphNetwork.build(
-        FEATURES, SETTINGS, outputs=1, typical_size=5.0, seed=1
+    teacher, pupil = (
+        build(FEATURES, outputs=2),
+        GraphNetwork.build(FEATURES, SETTINGS, outputs=1, typical_size=5.0, seed=1),
     )
     output = pupil.output.weight.clone()
     pupil.learn_from(teacher)

@@ -1,6 +1,6 @@
 import numpy as np
-from dagsmith.predictor.node_features import NodeFeatures, Tokens
 
+from dagsmith.predictor.node_features import NodeFeatures, Tokens
 from dagsmith.space import Architecture, Edge, Node, Population, Vocabulary
 
 
@@ -15,7 +15,9 @@ def cell(width: int, stride: float, activation: str = "relu", bias: bool = True)
 def test_columns_of_each_kind(cells: Vocabulary) -> None:
     population = Population.from_architectures([cell(4, 1.0), cell(16, 3.0, "tanh", False)], cells)
     features = NodeFeatures.fit(population)
-    first, second = (features.transform(population.kind[i], population.attributes[i]) for i in (0, 1))
+    first, second = (
+        features.transform(population.kind[i], population.attributes[i]) for i in (0, 1)
+    )
     # source: 1 | conv: 1, relu, tanh, log width, bias | pool: 1, stride
     np.testing.assert_allclose(first[0], [1, 0, 0, 0, 0, 0, 0, 0])
     np.testing.assert_allclose(first[1], [0, 1, 1, 0, -1, 1, 0, 0], atol=1e-6)

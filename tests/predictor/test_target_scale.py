@@ -1,7 +1,8 @@
 import numpy as np
-from dagsmith.predictor.target_scale import TargetScale
 from hypothesis import given
 from hypothesis import strategies as st
+
+from dagsmith.predictor.target_scale import TargetScale
 
 targets = st.lists(
     st.integers(-1000, 1000).map(lambda value: value / 8), min_size=3, max_size=40

@@ -1,0 +1,213 @@
+"""The whole way on a small synthetic log: its outcome, its interruptions, its repetition."""
+
+import json
+import shutil
+
+import pytest
+
+from dagsmith.data import DatasetError, prepare_synthetic
+from dagsmith.errors import RunError
+from dagsmith.pipeline import STAGES, rewrite_report, search_models
+from dagsmith.progress import SilentReporter
+from dagsmith.result import read_result
+from dagsmith.search import StudyError
+
+
+class Interrupting(SilentReporter):
+    """Presses Ctrl-C when `stage` has reported progress `after` times."""
+
+    def __init__(self, stage, after):
+        self.stage, self.after, self.now = stage, after, ""
+
+    def begin(self, stage):
+        self.now = stage
+
+    def update(self, done, total, note=""):
+        if self.now == self.stage:
+            self.after -= 1
+            if self.after <= 0:
+                raise KeyboardInterrupt
+
+
+class Listening(SilentReporter):
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+
+def outcome(path):
+    """The result without what may differ between two runs of the same settings: times."""
+    result = read_result(path / "result.json")
+    for key in ("created", "seconds"):
+        del result[key]
+    for group in ("models", "truth", "baselines"):
+        for entry in result[group]:
+            for run in entry["runs"]:
+                del run["seconds"]
+    return result
+
+
+def test_a_search_leaves_result_report_and_models(finished_run, tiny):
+    result = read_result(finished_run / "result.json")
+    assert set(result["seconds"]) == {*STAGES, "total"}
+    assert result["search"]["complete"] == tiny.trials
+    assert [model["rank"] for model in result["models"]] == [1, 2]
+    losses = [model["valid"]["logloss"] for model in result["models"]]
+    assert losses == sorted(losses)
+    assert [len(model["seeds"]) for model in result["models"]] == [2, 2]
+    assert [len(entry["seeds"]) for entry in result["truth"]] == [1, 1]
+    assert {entry["name"] for entry in result["baselines"]} == {"dnn", "deepfm", "dcnv2"}
+    rows = {(row["joint"], row["metric"]): row for row in result["rank_correlation"]}
+    assert rows["supernet-scratch", "kendall_tau"]["n"] == 4
+    # Everything that was proposed after the random round carries a prediction.
+    assert rows["predictor-supernet", "kendall_tau"]["n"] == tiny.trials - 4
+    assert 0 < result["dataset"]["bayes_logloss"] < losses[0]
+    names = sorted(path.name for path in (finished_run / "models" / "1").iterdir())
+    assert names == ["architecture.json", "encoders", "model.json", "model.safetensors"]
+    assert (finished_run / "report.html").stat().st_size > 1_000_000
+
+
+def test_the_front_is_a_front(finished_run):
+    front = read_result(finished_run / "result.json")["pareto_front"]
+    losses = [point["supernet"]["logloss"] for point in front]
+    flops = [point["flops"] for point in front]
+    assert losses == sorted(losses)
+    assert flops == sorted(flops, reverse=True)
+    assert len(set(flops)) == len(flops)
+
+
+def test_a_second_run_says_that_it_is_done(finished_run, tiny):
+    before = (finished_run / "result.json").read_bytes()
+    told = Listening()
+    result = search_models(tiny, finished_run, told)
+    assert "is done" in told.lines[-1]
+    assert result == json.loads(before)
+    assert (finished_run / "result.json").read_bytes() == before
+
+
+def test_interrupted_at_every_stage_it_ends_with_the_same_result(finished_run, tiny, tmp_path):
+    # Interrupted in the middle where a stage reports often enough, else at its first report.
+    for stage, after in {
+        "data": 1,
+        "supernet": 4,
+        "search": 6,
+        "scratch": 7,
+        "baselines": 8,
+    }.items():
+        with pytest.raises(KeyboardInterrupt):
+            search_models(tiny, tmp_path / "run", Interrupting(stage, after))
+    told = Listening()
+    search_models(tiny, tmp_path / "run", told)
+    assert [line for line in told.lines if "finished before" in line] == [
+        f"{stage}: finished before" for stage in ("data", "supernet", "search", "scratch")
+    ]
+    assert outcome(tmp_path / "run") == outcome(finished_run)
+
+
+def test_other_settings_are_refused_in_the_same_directory(finished_run, tiny):
+    from dataclasses import replace
+
+    with pytest.raises(RunError, match="made with trials=10, not 11"):
+        search_models(replace(tiny, trials=11), finished_run)
+
+
+def test_the_report_is_written_again_from_what_is_there(finished_run, tmp_path):
+    shutil.copytree(finished_run, tmp_path / "run")
+    before = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    (tmp_path / "run" / "report.html").unlink()
+    rewrite_report(tmp_path / "run")
+    assert (tmp_path / "run" / "report.html").read_text(encoding="utf-8") == before
+
+
+def test_a_run_whose_result_is_gone_is_not_reported(tmp_path, finished_run):
+    shutil.copytree(finished_run, tmp_path / "run")
+    (tmp_path / "run" / "result.json").unlink()
+    with pytest.raises(ValueError, match="has the search finished"):
+        rewrite_report(tmp_path / "run")
+
+
+def test_a_prepared_store_is_used_where_it_lies_and_must_stay_the_same(tiny, tmp_path):
+    from dataclasses import replace
+
+    store = tmp_path / "store"
+    prepare_synthetic(store, rows=3000)
+    settings = replace(tiny, rows=None, data=str(store))
+    with pytest.raises(KeyboardInterrupt):
+        search_models(settings, tmp_path / "run", Interrupting("supernet", 2))
+    assert not (tmp_path / "run" / "data").exists()
+    prepare_synthetic(store, rows=4000, overwrite=True)
+    with pytest.raises(RunError, match="is another data set"):
+        search_models(settings, tmp_path / "run")
+
+
+def test_a_study_of_another_search_is_refused_before_the_supernet(tiny, tmp_path, finished_run):
+    from dataclasses import replace
+
+    storage = f"sqlite:///{finished_run / 'study.db'}"
+    told = Interrupting("supernet", 1)
+    for change, named in (
+        ({"blocks": 3}, "slots"),
+        ({"rows": 4000}, "data"),
+        ({"objectives": "auc"}, "objectives"),
+        ({"space": "nasrec-full"}, "space"),
+    ):
+        settings = replace(tiny, storage=storage, **change)
+        with pytest.raises(StudyError, match=named):
+            search_models(settings, tmp_path / named, told)
+
+
+def test_a_store_without_test_rows_is_refused(tiny, tmp_path):
+    from dataclasses import replace
+
+    from dagsmith.data import RatioSplit, prepare
+
+    log = tmp_path / "log.csv"
+    log.write_text("click,user\n" + "".join(f"{i % 2},{i % 7}\n" for i in range(200)))
+    prepare(log, tmp_path / "store", label="click", split=RatioSplit(0.9, 0.1, 0.0))
+    settings = replace(tiny, rows=None, data=str(tmp_path / "store"))
+    with pytest.raises(DatasetError, match="no split 'test'"):
+        search_models(settings, tmp_path / "run")
+
+
+def test_a_training_that_fails_is_told_and_the_others_go_on(
+    tiny, tmp_path, finished_run, monkeypatch
+):
+    from dagsmith import training
+    from dagsmith.supernet.train_supernet import TrainingError
+
+    shutil.copytree(finished_run, tmp_path / "run")
+    for stage in ("scratch", "report"):
+        (tmp_path / "run" / "stages" / f"{stage}.json").unlink()
+    shutil.rmtree(tmp_path / "run" / "scratch")
+    honest, calls = training.train_scratch, []
+
+    def failing(*arguments, **settings):
+        calls.append(1)
+        if len(calls) == 1:
+            raise TrainingError("training loss is nan at step 3")
+        return honest(*arguments, **settings)
+
+    monkeypatch.setattr(training, "train_scratch", failing)
+    told = Listening()
+    result = search_models(tiny, tmp_path / "run", told)
+    assert any("training loss is nan at step 3" in line for line in told.lines)
+    assert sorted(len(model["seeds"]) for model in result["models"]) == [1, 2]
+
+
+def test_if_nothing_can_be_trained_the_job_says_so(tiny, tmp_path, finished_run, monkeypatch):
+    from dagsmith import training
+    from dagsmith.supernet.train_supernet import TrainingError
+
+    shutil.copytree(finished_run, tmp_path / "run")
+    for stage in ("scratch", "report"):
+        (tmp_path / "run" / "stages" / f"{stage}.json").unlink()
+    shutil.rmtree(tmp_path / "run" / "scratch")
+
+    def failing(*arguments, **settings):
+        raise TrainingError("training loss is nan at step 0")
+
+    monkeypatch.setattr(training, "train_scratch", failing)
+    with pytest.raises(RunError, match="no architecture could be trained"):
+        search_models(tiny, tmp_path / "run")

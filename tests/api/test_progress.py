@@ -1,0 +1,54 @@
+import io
+
+from dagsmith.progress import BarReporter, LineReporter, reporter
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def lines(*steps, every=10.0):
+    """The log of a stage whose steps are (seconds, done)."""
+    file, clock = io.StringIO(), Clock()
+    told = LineReporter(file, every, clock)
+    told.begin("search")
+    for now, done in steps:
+        clock.now = now
+        told.update(done, 100)
+    return file.getvalue().splitlines()
+
+
+def test_a_line_only_now_and_then():
+    assert lines((1, 1), (5, 2), (11, 20), (12, 21), (20.5, 40)) == [
+        "search: begins",
+        "search: 20 of 100 (20%), 0:11, about 0:46 left",
+    ]
+
+
+def test_a_resumed_stage_does_not_count_what_was_done_before():
+    assert lines((0, 80), (10, 90))[-1] == "search: 90 of 100 (90%), 0:10, about 0:10 left"
+
+
+def test_no_estimate_before_anything_is_done():
+    assert lines((0, 50), (3700, 50))[-1] == "search: 50 of 100 (50%), 1:01:40"
+
+
+def test_a_file_is_no_terminal():
+    assert isinstance(reporter(io.StringIO()), LineReporter)
+
+
+def test_a_bar_shows_count_and_note():
+    file = io.StringIO()
+    told = BarReporter(file)
+    told.begin("supernet")
+    told.told("loss 0.44", 3, 10)
+    told.say("a [line] between")
+    told.end()
+    told.update(4, 10)
+    assert "a [line] between" in file.getvalue()
+    assert "3/10" in file.getvalue()
+    assert "loss 0.44" in file.getvalue()

@@ -1,0 +1,211 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dagsmith.predictor import (
+    GNNPredictor,
+    GNNSettings,
+    PredictorError,
+    TrainingSettings,
+    gnn,
+    rank_correlation,
+)
+from dagsmith.predictor.testing import check_predictor
+from dagsmith.space import (
+    Architecture,
+    ArchitectureError,
+    NASRecSpace,
+    Node,
+    Population,
+    Vocabulary,
+    nasrec_full,
+)
+
+
+def depth_like(population: Population) -> np.ndarray:
+    """A made-up cost: wide operators cost more, crossing ones twice, edges a little."""
+    kind = population.vocabulary.index["dense_op"]
+    width = np.where(population.kind == kind, population.attributes[:, :, 1], 0.0)
+    crossing = np.where(population.attributes[:, :, 0] == 1, 2.0, 1.0)
+    return np.log((width * crossing).sum(axis=1) + 1.0) + 0.05 * (population.edges > 0).sum((1, 2))
+
+
+def test_conformance(population: Population, quick: GNNSettings) -> None:
+    check_predictor(lambda: GNNPredictor(population.vocabulary, quick, seed=3), population)
+
+
+def test_it_ranks_architectures_that_it_has_not_seen(space: NASRecSpace) -> None:
+    population = space.decode_many(space.sample(400, np.random.default_rng(5)))
+    targets = depth_like(population)
+    small = GNNSettings(members=2, dim=16, rounds=2, training=TrainingSettings(epochs=40))
+    predictor = GNNPredictor(space.kinds, small).fit(population[:150], targets[:150])
+    prediction = predictor.predict(population[150:])
+    tau = rank_correlation(targets[150:], prediction.mean, resamples=0).value
+    assert tau is not None
+    assert tau > 0.7
+    # In units of the target, too: better than its spread.
+    error = np.abs(prediction.mean - targets[150:]).mean()
+    assert error < 0.5 * np.abs(targets[150:] - targets[:150].mean()).mean()
+
+
+def test_the_seed_decides(population: Population, quick: GNNSettings) -> None:
+    targets = depth_like(population)
+    first, again, other = (
+        GNNPredictor(population.vocabulary, quick, seed)
+        .fit(population, targets)
+        .predict(population)
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first.samples, again.samples)
+    assert (first.samples != other.samples).mean() > 0.9
+
+
+def test_members_differ(population: Population, quick: GNNSettings) -> None:
+    predictor = GNNPredictor(population.vocabulary, quick)
+    prediction = predictor.fit(population, depth_like(population)).predict(population)
+    assert (prediction.std > 0).all()
+
+
+def test_chunks_do_not_show(
+    population: Population, quick: GNNSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = GNNPredictor(population.vocabulary, quick).fit(population, depth_like(population))
+    whole = predictor.predict(population)
+    monkeypatch.setattr(gnn, "_CHUNK", 7)
+    np.testing.assert_allclose(predictor.predict(population).samples, whole.samples, atol=1e-5)
+
+
+SMALL = nasrec_full(dense_features=4, sparse_fields=5, blocks=3)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_isomorphic_architectures_are_predicted_alike(seed: int) -> None:
+    genotypes = SMALL.sample(20, np.random.default_rng(seed))
+    population = SMALL.decode_many(genotypes)
+    tiny = GNNSettings(members=2, dim=4, rounds=1, training=TrainingSettings(epochs=1))
+    predictor = GNNPredictor(SMALL.kinds, tiny).fit(population, np.arange(20.0))
+    canonical = [SMALL.decode(row).canonical() for row in genotypes]
+    np.testing.assert_allclose(
+        predictor.predict(canonical).mean, predictor.predict(population).mean, atol=1e-3
+    )
+
+
+def test_progress_counts_the_steps(population: Population, quick: GNNSettings) -> None:
+    seen: list[tuple[int, int]] = []
+    GNNPredictor(population.vocabulary, quick).fit(
+        population, depth_like(population), progress=lambda done, total: seen.append((done, total))
+    )
+    # 60 architectures in 4 batches of 15, for 4 epochs.
+    assert seen == [(done, 16) for done in range(1, 17)]
+
+
+def test_any_vocabulary(cells: Vocabulary, quick: GNNSettings) -> None:
+    architectures = [
+        Architecture(
+            (Node.of("source"), Node.of("conv", activation="relu", width=width, bias=bias)), ()
+        )
+        for width in (1, 2, 4, 8)
+        for bias in (False, True)
+    ]
+    predictor = GNNPredictor(cells, quick).fit(architectures, np.arange(8.0))
+    assert np.isfinite(predictor.predict(architectures).mean).all()
+    with pytest.raises(ArchitectureError, match="'gelu'"):
+        predictor.predict(
+            [Architecture((Node.of("conv", activation="gelu", width=1, bias=True),), ())]
+        )
+
+
+def test_pretraining_on_free_labels_helps_where_they_tell_something(space: NASRecSpace) -> None:
+    population = space.decode_many(space.sample(400, np.random.default_rng(6)))
+    targets = depth_like(population)
+    size = population.present.sum(axis=1)
+    few, rest = population[:12], population[12:]
+    little = TrainingSettings(epochs=10, batch=12)
+    small = GNNSettings(
+        members=2,
+        dim=16,
+        rounds=2,
+        training=little,
+        pretraining=TrainingSettings(epochs=30, bootstrap=False),
+    )
+    plain = GNNPredictor(space.kinds, small)
+    taught = GNNPredictor(space.kinds, small)
+    taught.pretrain(rest, {"cost": 2.0 * targets[12:], "nodes": size[12:]})
+    taus = []
+    for predictor in (plain, taught):
+        mean = predictor.fit(few, targets[:12]).predict(rest).mean
+        taus.append(rank_correlation(targets[12:], mean, resamples=0).value or 0.0)
+    assert taus[1] > taus[0] + 0.1
+
+
+def test_pretraining_names_the_cost_that_is_off(population: Population, quick: GNNSettings) -> None:
+    predictor = GNNPredictor(population.vocabulary, quick)
+    with pytest.raises(PredictorError, match="at least one cost"):
+        predictor.pretrain(population, {})
+    with pytest.raises(PredictorError, match="flops have 1 distinct"):
+        predictor.pretrain(population, {"flops": np.ones(len(population))})
+
+
+def test_targets_are_refused_by_row(population: Population, quick: GNNSettings) -> None:
+    predictor = GNNPredictor(population.vocabulary, quick)
+    targets = depth_like(population)
+    targets[[4, 17]] = np.nan, np.inf
+    with pytest.raises(PredictorError, match="not finite in 2 rows: 4, 17"):
+        predictor.fit(population, targets)
+    with pytest.raises(PredictorError, match=r"shape \(59,\); expected \[60\]"):
+        predictor.fit(population, targets[:-1])
+    with pytest.raises(PredictorError, match="2 distinct"):
+        predictor.fit(population, np.arange(60) % 2)
+    with pytest.raises(PredictorError, match="not fitted"):
+        predictor.predict(population)
+
+
+def test_another_vocabulary_is_refused(
+    population: Population, cells: Vocabulary, quick: GNNSettings
+) -> None:
+    with pytest.raises(PredictorError, match="source, conv, pool"):
+        GNNPredictor(cells, quick).fit(population, depth_like(population))
+
+
+def test_divergence_is_said(population: Population, quick: GNNSettings) -> None:
+    wild = GNNSettings(members=1, dim=4, training=TrainingSettings(epochs=3, learning_rate=1e30))
+    with pytest.raises(PredictorError, match="diverged"):
+        GNNPredictor(population.vocabulary, wild).fit(population, depth_like(population))
+
+
+def test_a_failed_fit_leaves_the_earlier_one(population: Population, quick: GNNSettings) -> None:
+    predictor = GNNPredictor(population.vocabulary, quick).fit(population, depth_like(population))
+    before = predictor.predict(population).mean
+    with pytest.raises(PredictorError):
+        predictor.fit(population, np.ones(len(population)))
+    np.testing.assert_array_equal(predictor.predict(population).mean, before)
+
+
+def test_saved_and_loaded(tmp_path: Path, population: Population, quick: GNNSettings) -> None:
+    targets = depth_like(population)
+    predictor = GNNPredictor(population.vocabulary, quick, seed=4)
+    predictor.pretrain(population, {"cost": targets}).fit(population, targets)
+    path = tmp_path / "deep" / "predictor.safetensors"
+    predictor.save(path)
+    loaded = GNNPredictor.load(path)
+    assert (loaded.kinds, loaded.settings, loaded.seed) == (population.vocabulary, quick, 4)
+    np.testing.assert_array_equal(
+        loaded.predict(population).samples, predictor.predict(population).samples
+    )
+    # What was pretrained came along: both learn the same from new labels.
+    new = targets[::-1]
+    np.testing.assert_array_equal(
+        loaded.fit(population, new).predict(population).samples,
+        predictor.fit(population, new).predict(population).samples,
+    )
+    assert [file.name for file in path.parent.iterdir()] == ["predictor.safetensors"]
+
+
+def test_nothing_to_save(tmp_path: Path, cells: Vocabulary) -> None:
+    with pytest.raises(PredictorError, match="nothing to save"):
+        GNNPredictor(cells).save(tmp_path / "predictor.safetensors")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,90 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+from dagsmith.predictor import GNNPredictor, GNNSettings, PredictorError
+from dagsmith.predictor.storage import SavedPredictor, read_predictor, write_predictor
+from dagsmith.space import Population, Vocabulary
+
+
+@pytest.fixture
+def saved(tmp_path: Path, population: Population, quick: GNNSettings) -> Path:
+    path = tmp_path / "predictor.safetensors"
+    targets = np.arange(len(population), dtype=float)
+    GNNPredictor(population.vocabulary, quick).fit(population, targets).save(path)
+    return path
+
+
+def rewrite(path: Path, **changes: object) -> None:
+    """Change fields of the header."""
+    with safe_open(str(path), framework="np") as file:
+        header = json.loads(file.metadata()["predictor"])
+    save_file(load_file(path), path, metadata={"predictor": json.dumps(header | changes)})
+
+
+def test_vocabulary_and_settings_survive(tmp_path: Path, cells: Vocabulary) -> None:
+    path = tmp_path / "p.safetensors"
+    write_predictor(path, SavedPredictor(cells, GNNSettings(dim=12), 9, {}))
+    found = read_predictor(path)
+    assert (found.kinds, found.settings, found.seed) == (cells, GNNSettings(dim=12), 9)
+
+
+def test_a_newer_version_is_refused(saved: Path) -> None:
+    rewrite(saved, version=2)
+    with pytest.raises(PredictorError, match=r"format 2; .* reads up to 1"):
+        GNNPredictor.load(saved)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(PredictorError, match=r"no predictor at .*absent"):
+        GNNPredictor.load(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.99])
+def test_a_truncated_file(saved: Path, part: float) -> None:
+    content = saved.read_bytes()
+    saved.write_bytes(content[: int(len(content) * part)])
+    with pytest.raises(PredictorError, match="damaged"):
+        GNNPredictor.load(saved)
+
+
+def test_a_foreign_file(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({"weight": np.zeros(3)}, path)
+    with pytest.raises(PredictorError, match="not of a predictor"):
+        GNNPredictor.load(path)
+
+
+def test_an_unknown_setting(saved: Path) -> None:
+    with safe_open(str(saved), framework="np") as file:
+        settings = json.loads(file.metadata()["predictor"])["settings"]
+    rewrite(saved, settings=settings | {"colour": "red"})
+    with pytest.raises(PredictorError, match="colour"):
+        GNNPredictor.load(saved)
+
+
+def test_weights_that_do_not_fit_the_settings(saved: Path) -> None:
+    with safe_open(str(saved), framework="np") as file:
+        settings = json.loads(file.metadata()["predictor"])["settings"]
+    rewrite(saved, settings=settings | {"dim": 16})
+    with pytest.raises(PredictorError, match="does not fit"):
+        GNNPredictor.load(saved)
+
+
+def test_a_failed_write_leaves_the_old_file(
+    saved: Path, cells: Vocabulary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = saved.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_predictor(saved, SavedPredictor(cells, GNNSettings(), 0, {}))
+    assert saved.read_bytes() == before
+    assert [file.name for file in saved.parent.iterdir()] == [saved.name]
