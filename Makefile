@@ -1,37 +1,56 @@
-# The project's verbs. Each does its own set-up: Python 3.11+ and make are all it needs.
+# The project's verbs. Each does its own set-up: Python 3.11 or newer and make are all it needs.
 PYTHON ?= python3
 VENV ?= .venv
+OUT ?= runs/synthetic
 BIN := $(VENV)/bin
 
-.PHONY: run test lint types view clean
+.PHONY: help run test lint format types view wheel clean
+
+help:                      ## what there is to make
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
 run: $(VENV)/.run          ## the whole way on the embedded synthetic click log
-	$(BIN)/dagsmith search --data synthetic --space nasrec-small --out runs/synthetic
+	$(BIN)/dagsmith search --data synthetic --space nasrec-small --out $(OUT)
 
+# One OpenMP thread per test process: they share the cores, and more threads would only wait.
 test: $(VENV)/.dev         ## all tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev         ## style, by rule
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.dev view
+format: $(VENV)/.dev       ## style, mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.dev view   ## types, strictly
 	$(BIN)/mypy
 
 # Type checkers do not follow editable installs: give them the import tree as links.
-view:
-	mkdir -p .view/dagsmith
-	for file in api/*.py api/py.typed; do ln -sfn ../../$$file .view/dagsmith/$$(basename $$file); done
-	for room in space data hardware supernet predictor search; do ln -sfn ../../$$room .view/dagsmith/$$room; done
+view:                      ## links for the type checker
+	@mkdir -p .view/dagsmith
+	@find .view -type l -delete
+	@for file in api/*.py api/py.typed; do \
+		ln -sfn ../../$$file .view/dagsmith/$$(basename $$file); done
+	@for room in space data hardware supernet predictor search; do \
+		ln -sfn ../../$$room .view/dagsmith/$$room; done
 
-$(VENV)/.run: pyproject.toml
+wheel: $(VENV)/.dev        ## dist/*.whl
+	$(BIN)/python -m build --wheel
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: $(PYTHON) is older than Python 3.11; say make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable .
-	touch $@
+
+$(VENV)/.run: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --editable ".[dev]"
-	touch $@
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
 
-clean:
+clean:                     ## forget everything that can be made again, but not runs/
 	rm -rf $(VENV) .view build dist *.egg-info

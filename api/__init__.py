@@ -31,6 +31,13 @@ if TYPE_CHECKING:
     from dagsmith.search.study import open_study
     from dagsmith.settings import SearchSettings
     from dagsmith.space import Architecture, SearchSpace, Slot, nasrec_full, nasrec_small
+    from dagsmith.supernet import (
+        Network,
+        Supernet,
+        SupernetEvaluator,
+        train_scratch,
+        train_supernet,
+    )
 
 _PLACES = {
     "Architecture": "dagsmith.space",
@@ -54,6 +61,11 @@ _PLACES = {
     "open_study": "dagsmith.search.study",
     "run_search": "dagsmith.search.loop",
     "write_report": "dagsmith.search.report",
+    "Network": "dagsmith.supernet",
+    "Supernet": "dagsmith.supernet",
+    "SupernetEvaluator": "dagsmith.supernet",
+    "train_scratch": "dagsmith.supernet",
+    "train_supernet": "dagsmith.supernet",
     "SearchSettings": "dagsmith.settings",
     "search_models": "dagsmith.pipeline",
     "read_result": "dagsmith.result",
@@ -74,12 +86,15 @@ __all__ = [
     "GNNPredictor",
     "MetropolisHastingsSampler",
     "Model",
+    "Network",
     "Parameters",
     "RegularizedEvolutionSampler",
     "Schema",
     "SearchSettings",
     "SearchSpace",
     "Slot",
+    "Supernet",
+    "SupernetEvaluator",
     "evaluate",
     "load_model",
     "make_sampler",
@@ -91,6 +106,8 @@ __all__ = [
     "read_result",
     "run_search",
     "search_models",
+    "train_scratch",
+    "train_supernet",
     "validate_result",
     "write_report",
 ]

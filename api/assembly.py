@@ -187,7 +187,7 @@ def _front(trials: Trials, entries: Sequence[Mapping[str, Any]]) -> list[dict[st
             "flops": trials.costs(trial)["flops"],
             "parameters": trials.costs(trial)["parameters"],
             **trials.opinions(trial),
-            "scratch": scratch.get(trial.number),
+            "scratch": scratch.get(trials.place(trial)),
         }
         for trial in trials.front()
     ]

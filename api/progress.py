@@ -27,11 +27,16 @@ class Reporter(ABC):
 
     The story: `begin` opens a stage, `update` moves it, `end` closes it, and `say` writes a line
     beside all that. A room's function takes `told` as its ``progress``.
+
+    Attributes:
+        stage: the stage that is open.
     """
 
+    stage = ""
+
     def told(self, step: str, done: int, total: int | None) -> None:
-        """Move the stage, as the rooms' functions report: `step` is the note."""
-        self.update(done, total or 0, step)
+        """Move the stage, as the rooms' functions report: `step` is the note, if it says more."""
+        self.update(done, total or 0, "" if step == self.stage else step)
 
     @abstractmethod
     def begin(self, stage: str) -> None:
@@ -56,11 +61,10 @@ class BarReporter(Reporter):
     def __init__(self, file: TextIO | None = None) -> None:
         self._console = Console(file=file or sys.stderr)
         self._bar: Bars | None = None
-        self._stage = ""
 
     def begin(self, stage: str) -> None:
         """Open a bar."""
-        self._stage = stage
+        self.stage = stage
         self._bar = Bars(
             TextColumn("{task.description:<12}"),
             BarColumn(bar_width=30),
@@ -109,13 +113,12 @@ class LineReporter(Reporter):
         self._file = file or sys.stderr
         self._every = every_s
         self._clock = clock
-        self._stage = ""
         self._began = self._spoke = 0.0
         self._first: float | None = None
 
     def begin(self, stage: str) -> None:
         """Write that the stage begins."""
-        self._stage = stage
+        self.stage = stage
         self._began = self._spoke = self._clock()
         self._first = None
         self.say(f"{stage}: begins")
@@ -134,7 +137,7 @@ class LineReporter(Reporter):
         left = f", about {_clock_text(spent * (total - done) / gained)} left" if gained > 0 else ""
         note = f", {note}" if note else ""
         self.say(
-            f"{self._stage}: {done:.0f} of {total:.0f} ({done / total:.0%}), "
+            f"{self.stage}: {done:.0f} of {total:.0f} ({done / total:.0%}), "
             f"{_clock_text(spent)}{left}{note}"
         )
 

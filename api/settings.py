@@ -65,6 +65,7 @@ class SearchSettings:
     supernet_batch_size: int | None = _option(None, "rows per supernet step; else the recipe's")
     batch_size: int | None = _option(None, "rows per step from scratch; else the recipe's")
     trials: int = _option(200, "architectures to evaluate")
+    initial: int | None = _option(None, "how many of them at random first; else 32, or a quarter")
     sampler: str = _option("mh", "who proposes architectures", SAMPLERS)
     objectives: str = _option("logloss", "what to optimise, such as logloss,flops")
     top: int = _option(3, "best architectures to train from scratch and to keep")

@@ -58,7 +58,7 @@ def stage_supernet(job: Job) -> dict[str, Any]:
 def stage_search(job: Job) -> dict[str, Any]:
     """Evaluate architectures on the supernet, proposed by the sampler."""
     settings = job.settings
-    initial = min(INITIAL, max(4, settings.trials // 4))
+    initial = settings.initial or min(INITIAL, max(4, settings.trials // 4))
 
     def told_search(stage: str, done: int, total: int | None) -> None:
         if stage == "search":

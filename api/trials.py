@@ -41,9 +41,18 @@ class Trials:
         ]
         self.complete = [t for t in self.finished if t.state == TrialState.COMPLETE]
         self._by_number = {trial.number: trial for trial in self.finished}
+        self._place = {trial.number: place for place, trial in enumerate(self.finished)}
 
     def __getitem__(self, number: int) -> FrozenTrial:
         return self._by_number[number]
+
+    def place(self, trial: FrozenTrial) -> int:
+        """Its place in the order of evaluations, from 0.
+
+        Optuna's own number also counts trials that were interrupted, and would make the result of
+        a resumed search another one.
+        """
+        return self._place[trial.number]
 
     def architecture(self, trial: FrozenTrial) -> Architecture:
         """The architecture that the trial evaluated."""
@@ -62,7 +71,7 @@ class Trials:
         mean = trial.user_attrs.get(PREDICTED + self.quality.name)
         std = trial.user_attrs.get(PREDICTED_STD + self.quality.name)
         return {
-            "trial": trial.number,
+            "trial": self.place(trial),
             "supernet": self.metrics(trial) or None,
             "predictor": None if mean is None else {"mean": mean, "std": std},
         }
@@ -83,7 +92,7 @@ class Trials:
                 last = end
             records.append(
                 {
-                    "number": trial.number,
+                    "number": self.place(trial),
                     "state": "complete" if trial.state == TrialState.COMPLETE else "failed",
                     "round": int(trial.user_attrs.get(ROUND, 0)),
                     "key": str(trial.user_attrs[KEY]),

@@ -60,7 +60,7 @@ def write_log(path: Path, rows: int, sample: pl.DataFrame | None, fixed: bool) -
                     # Half of the rows of a wide field hold a value of a Zipf-like tail.
                     draws = rng.pareto(0.7, count) * 1000
                     draws = np.minimum(draws, 20_000 if fixed else 4e9).astype(np.uint32)
-                    ids = (draws * np.uint32(2654435761)) ^ np.uint32(place * 97)
+                    ids = np.bitwise_xor(draws * np.uint32(2654435761), np.uint32(place * 97))
                     tail = pl.Series(ids).map_elements(lambda v: f"{v:08x}", return_dtype=pl.String)
                     rare = pl.Series(rng.random(count) < once)
                     column = pl.select(
@@ -193,12 +193,14 @@ def peak_mib() -> float:
 
 def run_job(job: str, path: Path, out: Path) -> None:
     before = peak_mib()
+    started = time.process_time()
     if job == "csv":
         result = csv_loop(path, out)
     elif job == "eager":
         result = polars_eager(path, out)
     else:
         result = measure(path, out, job)
+    result["cpu_seconds"] = time.process_time() - started
     result["imports_mib"] = before
     result["peak_mib"] = peak_mib()
     print(json.dumps(result))
@@ -230,7 +232,9 @@ def main() -> None:
                 ids = f", {result['ids']:,.0f} ids" if "ids" in result else ""
                 print(
                     f"  {job:<10} {result['rows'] / result['seconds']:>10,.0f} rows/s"
-                    f"  {result['seconds']:6.2f} s  peak {result['peak_mib']:6.0f} MiB"
+                    f"  {result['seconds']:6.2f} s"
+                    f"  {result['rows'] / result['cpu_seconds']:>9,.0f} rows per CPU second"
+                    f"  peak {result['peak_mib']:6.0f} MiB"
                     f" (imports {result['imports_mib']:.0f}){ids}"
                 )
             path.unlink()

@@ -10,23 +10,25 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dagsmith.data import rows
 from dagsmith.data.batch import Batch
 from dagsmith.data.errors import DatasetError, nearest
+from dagsmith.data.fitted import (
+    UNKNOWN,
+    FittedBuckets,
+    FittedDense,
+    FittedHashing,
+    FittedSparse,
+    FittedVocabulary,
+)
 from dagsmith.data.formats import format_named
-from dagsmith.data.hashing import stable_hash
 from dagsmith.data.schema import (
     CategoricalFeature,
-    DenseFeature,
     Hashing,
     MultiValuedFeature,
     Schema,
 )
-
-MISSING, UNKNOWN, FIRST_VALUE = 0, 1, 2
-"""Ids of a vocabulary: missing (or padding), out of vocabulary, the most frequent value."""
 
 FORMAT_VERSION = 1
 _KIND = "dagsmith-encoders"
@@ -47,150 +49,6 @@ class SparseField:
     cardinality: int
     columns: slice
     multivalued: bool
-
-
-@dataclass(frozen=True)
-class FittedDense:
-    """A dense feature with the statistics of the training rows, after the logarithm if any.
-
-    Attributes:
-        feature: What was fitted.
-        mean: Of the rows with a value; likewise the others.
-        std: Population standard deviation.
-        low: Smallest value.
-        high: Largest value.
-    """
-
-    feature: DenseFeature
-    mean: float = 0.0
-    std: float = 1.0
-    low: float = 0.0
-    high: float = 1.0
-
-    @property
-    def logarithmic(self) -> bool:
-        """Whether the logarithm is taken first."""
-        return self.feature.transform in ("log", "log-standardise")
-
-    def prepared(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The values of which the statistics are: logarithms, or the values themselves."""
-        return np.log1p(np.maximum(values, 0)) if self.logarithmic else values
-
-    def encode(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Encode raw values, NaN where missing."""
-        result = self.prepared(values)
-        if self.feature.transform in ("standardise", "log-standardise"):
-            result = (result - np.float32(self.mean)) / np.float32(self.std or 1.0)
-        elif self.feature.transform == "min-max":
-            span = np.float32((self.high - self.low) or 1.0)
-            result = np.clip((result - np.float32(self.low)) / span, 0, 1)
-        absent = np.isnan(values)
-        return np.where(absent, np.float32(self.feature.missing), result).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class FittedVocabulary:
-    """The values of a categorical feature that have their own id.
-
-    Attributes:
-        feature: What was fitted.
-        values: Texts, the most frequent first; the first has the id 2.
-        counts: Training rows with each value.
-    """
-
-    feature: CategoricalFeature | MultiValuedFeature
-    values: pl.Series
-    counts: pl.Series
-
-    @property
-    def cardinality(self) -> int:
-        """Number of ids, the missing and the unknown one included."""
-        return len(self.values) + FIRST_VALUE
-
-    @cached_property
-    def _index(self) -> pl.Enum:
-        return pl.Enum(self.values)
-
-    def ids(self, column: pl.Series) -> NDArray[np.int32]:
-        """Ids of texts, null being missing."""
-        if not len(self.values):
-            return np.where(column.is_null().to_numpy(), MISSING, UNKNOWN).astype(np.int32)
-        codes = column.cast(self._index, strict=False).to_physical().cast(pl.Int32)
-        ids = codes.to_frame("id").select(
-            pl.when(pl.lit(column).is_null())
-            .then(MISSING)
-            .otherwise((pl.col("id") + FIRST_VALUE).fill_null(UNKNOWN))
-            .cast(pl.Int32)
-        )
-        return ids.to_series().to_numpy()
-
-
-@dataclass(frozen=True)
-class FittedHashing:
-    """A categorical feature whose ids are hashes.
-
-    Attributes:
-        feature: With its ``Hashing`` encoder.
-    """
-
-    feature: CategoricalFeature | MultiValuedFeature
-
-    @property
-    def encoder(self) -> Hashing:
-        """The feature's encoder."""
-        assert isinstance(self.feature.encoder, Hashing)
-        return self.feature.encoder
-
-    @property
-    def cardinality(self) -> int:
-        """Number of ids, the missing one included."""
-        return self.encoder.buckets + 1
-
-    def ids(self, column: pl.Series) -> NDArray[np.int32]:
-        """Ids of texts, null being missing."""
-        result = np.zeros(len(column), dtype=np.int32)
-        filled = column.is_not_null()
-        present = column.drop_nulls()
-        if len(present):
-            result[filled.to_numpy()] = self._buckets(present) + 1
-        return result
-
-    def _buckets(self, present: pl.Series) -> NDArray[np.int32]:
-        buckets = np.uint64(self.encoder.buckets)
-        hashes = stable_hash(present)
-        if self.encoder.method == "hex":
-            read = present.str.to_integer(base=16, strict=False)
-            values = read.fill_null(0).to_numpy().astype(np.int64)
-            places = np.mod(values, np.int64(buckets)).astype(np.uint64)
-            # What is not hexadecimal falls back to its hash.
-            return np.where(read.is_null().to_numpy(), hashes % buckets, places).astype(np.int32)
-        return (hashes % buckets).astype(np.int32)
-
-
-@dataclass(frozen=True)
-class FittedBuckets:
-    """A number as the id of its interval.
-
-    Attributes:
-        feature: With its ``Buckets`` encoder.
-        boundaries: Inner boundaries, ascending, float32 ``[intervals - 1]``.
-    """
-
-    feature: CategoricalFeature
-    boundaries: NDArray[np.float32]
-
-    @property
-    def cardinality(self) -> int:
-        """Number of ids, the missing one included."""
-        return len(self.boundaries) + 2
-
-    def ids(self, values: NDArray[np.float32]) -> NDArray[np.int32]:
-        """Ids of numbers, NaN being missing."""
-        places = np.searchsorted(self.boundaries, values, side="right").astype(np.int32) + 1
-        return np.where(np.isnan(values), np.int32(MISSING), places).astype(np.int32)
-
-
-FittedSparse = FittedVocabulary | FittedHashing | FittedBuckets
 
 
 def sparse_width(feature: CategoricalFeature | MultiValuedFeature) -> int:

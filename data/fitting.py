@@ -1,13 +1,12 @@
 """Encoders from the training rows: provisional codes first, then counts, then final ids."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dagsmith.data.encoders import (
+from dagsmith.data.fitted import (
     FIRST_VALUE,
     MISSING,
     UNKNOWN,
@@ -100,7 +99,7 @@ class DenseFit(ColumnFit):
         self._pending = self._pending[whole:]
 
     def _take_in(self, portion: NDArray[np.float32]) -> None:
-        exact = FittedDense(self._feature).prepared(portion).astype(np.float64)
+        exact = FittedDense(self._feature).prepared(portion)
         mean = float(exact.mean())
         total = self._count + len(exact)
         shift = mean - self._mean
@@ -126,7 +125,9 @@ class DenseFit(ColumnFit):
         std = float(np.sqrt(self._squares / self._count))
         # A constant column: rounding must not blow it up.
         std = std if std > 1e-7 * max(1.0, abs(self._mean)) else 1.0
-        return FittedDense(self._feature, self._mean, std, self._low, self._high)
+        # The last digits of a sum depend on the processor.
+        mean, std = float(f"{self._mean:.12g}"), float(f"{std:.12g}")
+        return FittedDense(self._feature, mean, std, self._low, self._high)
 
 
 class BucketFit(ColumnFit):
@@ -218,16 +219,3 @@ class HashingFit(ColumnFit):
     def fitted(self) -> FittedHashing:
         """The encoder."""
         return FittedHashing(self._feature)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the raw values of a feature lie in a raw block.
-
-    Attributes:
-        numbers: Whether among the numbers, else among the codes.
-        rows: Which rows of that array.
-    """
-
-    numbers: bool
-    rows: slice

@@ -159,7 +159,9 @@ def _looks_like_codes(values: pl.Series) -> bool:
 
 
 def _multi_valued(column: pl.Series, encoding: Encoding) -> Feature:
-    if isinstance(column.dtype, pl.List | pl.Array):
+    if isinstance(column.dtype, pl.Array):
+        column = column.arr.to_list()
+    if isinstance(column.dtype, pl.List):
         lengths, separator = column.list.len(), "|"
     else:
         texts = column.cast(pl.String).drop_nulls()

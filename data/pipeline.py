@@ -18,16 +18,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dagsmith.data.encoders import (
+from dagsmith.data.encoders import Encoders
+from dagsmith.data.errors import DatasetError
+from dagsmith.data.fitted import (
     UNKNOWN,
-    Encoders,
     FittedBuckets,
     FittedDense,
     FittedHashing,
     FittedSparse,
     FittedVocabulary,
 )
-from dagsmith.data.errors import DatasetError
 from dagsmith.data.fitting import (
     BucketFit,
     DenseFit,

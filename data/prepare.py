@@ -1,19 +1,16 @@
 """From a click log to a prepared data set."""
 
-import contextlib
-import errno
 import hashlib
+import io
 import json
 import logging
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
+from dagsmith.data.atomic import only_one, publish, working_folder
 from dagsmith.data.errors import DatasetError, nearest
 from dagsmith.data.inference import infer_schema
 from dagsmith.data.pipeline import Fitted, Written, fit, write
@@ -144,17 +141,19 @@ def prepare_sources(
         "split": {"rule": type(rule).__name__, **_plain(vars(rule))},
         "on_error": "skip" if skip_bad else "raise",
     }
-    with _only_one(out):
+    with only_one(out):
         if _finished(out, request, sources, overwrite):
             _log.info("%s is already prepared", out)
             return Dataset.open(out)
-        with _working_folder(out) as folder:
+        with working_folder(out) as folder:
             request["sources"] = {name: source.identity() for name, source in sources.items()}
             manifest = _build(
                 sources, schema, rule, folder, skip_bad, progress or (lambda *_: None), metadata
             )
             manifest["request"] = request
-            _publish(folder, out, manifest)
+            text = json.dumps(manifest, indent=2)
+            (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+            publish(folder, out)
     return Dataset.open(out)
 
 
@@ -222,7 +221,9 @@ def _sources(
 def _frame_digest(frame: pl.DataFrame) -> str:
     digest = hashlib.sha256()
     for part in frame.iter_slices(65_536):
-        digest.update(part.write_ndjson().encode())
+        buffer = io.BytesIO()
+        part.write_parquet(buffer, compression="uncompressed")
+        digest.update(buffer.getbuffer())
     return digest.hexdigest()
 
 
@@ -372,83 +373,3 @@ def _source_difference(found: Mapping[str, Any], sources: Mapping[SplitName, Sou
         if old != new:
             return f"the content of the {name} source is another one"
     return None
-
-
-@contextlib.contextmanager
-def _only_one(out: Path) -> Iterator[None]:
-    """Let one process at a time prepare this folder; the others wait, then find it done."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    _make_folder(out.parent)
-    path = out.parent / f".{out.name}.lock"
-    while True:
-        stream = path.open("w")
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _log.info("waiting for another process that prepares %s", out)
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        # Whoever held it may have removed the file; a lock on a removed file locks nobody out.
-        if path.exists() and os.path.samestat(path.stat(), os.fstat(stream.fileno())):
-            break
-        stream.close()
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        stream.close()
-
-
-@contextlib.contextmanager
-def _working_folder(out: Path) -> Iterator[Path]:
-    """A folder beside ``out``, gone in the end; what killed processes left goes first."""
-    prefix = f".{out.name}.partial-"
-    for left in out.parent.glob(f"{glob_escape(prefix)}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=out.parent))
-    try:
-        yield folder
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise DatasetError(
-                f"no space left on the disk of {out.parent} while preparing {out.name}:"
-                " about 320 bytes per row of 40 columns are needed; nothing was kept"
-            ) from None
-        raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def glob_escape(text: str) -> str:
-    """Take the meaning from the special characters of a pattern."""
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in text)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatasetError(f"{folder}: cannot be made: {error.strerror}") from None
-
-
-def _publish(folder: Path, out: Path, manifest: Mapping[str, Any]) -> None:
-    """Write the manifest last, make everything durable, and give the folder its name."""
-    text = json.dumps(manifest, indent=2)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
-    for file in (*folder.rglob("*.*"), folder):
-        descriptor = os.open(file, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    folder.chmod(0o755)
-    if out.exists():
-        old = folder.with_name(folder.name + "-old")
-        out.rename(old)
-        folder.rename(out)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        folder.rename(out)

@@ -11,9 +11,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dagsmith.data import rows
-from dagsmith.data.encoders import FittedHashing, sparse_width
+from dagsmith.data.encoders import sparse_width
 from dagsmith.data.errors import DatasetError
-from dagsmith.data.fitting import Codes, Place
+from dagsmith.data.fitted import FittedHashing
+from dagsmith.data.fitting import Codes
 from dagsmith.data.reading import Chunk, Source
 from dagsmith.data.schema import (
     CategoricalFeature,
@@ -33,6 +34,19 @@ _Checked = tuple[
     NDArray[np.float32], NDArray[np.float32], pl.Series | None, list[rows.Problem | None]
 ]
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the raw values of a feature lie in a raw block.
+
+    Attributes:
+        numbers: Whether among the numbers, else among the codes.
+        rows: Which rows of that array.
+    """
+
+    numbers: bool
+    rows: slice
 
 
 @dataclass

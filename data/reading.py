@@ -116,21 +116,10 @@ class FileSource(Source):
     def sample(self) -> pl.DataFrame:
         """The first rows with guessed types."""
         file = self.files[0]
-        if _is_parquet(file):
-            return self._complete(pl.scan_parquet(file).head(SAMPLE_ROWS).collect())
-        layout, names = self._layouts[file], self._names[file]
-        chunk = next(text.chunks(file, layout, skip_bad=True), None)
-        if chunk is None or not chunk.data:
-            raise DatasetError(f"{file}: the file has no rows")
-        frame = pl.read_csv(
-            chunk.data,
-            has_header=False,
-            separator=layout.separator,
-            quote_char='"' if layout.quoted else None,
-            new_columns=list(names),
-            infer_schema_length=SAMPLE_ROWS,
-            n_rows=SAMPLE_ROWS,
-        )
+        try:
+            frame = self._first_rows(file)
+        except pl.exceptions.PolarsError as error:
+            raise DatasetError(f"{file}: {str(error).splitlines()[0]}") from None
         return self._complete(frame)
 
     def chunks(self, types: Mapping[str, bool], *, skip_bad: bool) -> Iterator[Chunk]:
@@ -173,6 +162,23 @@ class FileSource(Source):
     def size(self) -> int | None:
         """Bytes of all files."""
         return sum(file.stat().st_size for file in self.files)
+
+    def _first_rows(self, file: Path) -> pl.DataFrame:
+        if _is_parquet(file):
+            return pl.scan_parquet(file).head(SAMPLE_ROWS).collect()
+        layout = self._layouts[file]
+        chunk = next(text.chunks(file, layout, skip_bad=True), None)
+        if chunk is None or not chunk.data:
+            raise DatasetError(f"{file}: the file has no rows")
+        return pl.read_csv(
+            chunk.data,
+            has_header=False,
+            separator=layout.separator,
+            quote_char='"' if layout.quoted else None,
+            new_columns=list(self._names[file]),
+            infer_schema_length=SAMPLE_ROWS,
+            n_rows=SAMPLE_ROWS,
+        )
 
     def _wanted(self, names: Sequence[str]) -> list[str]:
         """Columns to read from the files in order to have the named ones."""

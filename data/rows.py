@@ -89,7 +89,12 @@ def texts(column: pl.Series, missing: Sequence[str]) -> pl.Series:
             raise DatasetError(
                 f"column {column.name!r} is of type {column.dtype}: declare it multi-valued"
             )
-        column = column.cast(pl.String)
+        try:
+            column = column.cast(pl.String)
+        except pl.exceptions.PolarsError:
+            raise DatasetError(
+                f"column {column.name!r} of type {column.dtype} has values that are no text"
+            ) from None
     absent = column == ""
     if missing:
         absent = absent | column.is_in(list(missing))

@@ -5,6 +5,8 @@ as ``[members, nodes, dim]`` and all members are summed in one call.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,34 +42,67 @@ class Gather:
 
 @dataclass(frozen=True)
 class Sums:
-    """Which rows are added up into which, for all members: a sparse matrix of ones, by rows.
+    """Which rows are added up into which, alike for all members: a sparse matrix of ones.
+
+    Row i of sum j is an entry ``(group[e], row[e]) = (j, i)``. The rows given are
+    ``[..., members, rows, dim]``; a row number counts through the leading dimension as well, in
+    steps of ``members * rows``.
 
     Args:
-        index: rows to add among the ``members * rows`` given, those of the first sum first.
-        offsets: where each sum starts in `index`, ``[members * sums]``.
+        group: sum of each entry, ascending, ``[entries]``.
+        row: row of each entry, for the first member, ``[entries]``.
+        groups: number of sums.
+        rows: number of rows per member.
         members: ensemble members.
+        parts: length of the leading dimension: the number of ports, or 1.
     """
 
-    index: Tensor
-    offsets: Tensor
+    group: NDArray[np.int64]
+    row: NDArray[np.int64]
+    groups: int
+    rows: int
     members: int
-
-    @staticmethod
-    def of(index: NDArray[np.int64], counts: NDArray[np.int64], rows: int, members: int) -> "Sums":
-        """The first sum adds the first ``counts[0]`` of `index`, and so on, for every member."""
-        return Sums(
-            _for_members(index, rows, members),
-            _for_members(np.cumsum(counts) - counts, len(index), members),
-            members,
-        )
+    parts: int = 1
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """Add up ``[..., dim]`` (`rows` rows per member) into ``[members, sums, dim]``."""
-        # The sum of an embedding bag is the product with a sparse matrix, and several times
-        # faster here than a batched dense adjacency or a scatter.
-        flat = rows.reshape(-1, rows.shape[-1])
-        sums = torch.nn.functional.embedding_bag(self.index, flat, self.offsets, mode="sum")
-        return sums.view(self.members, -1, rows.shape[-1])
+        """Add up rows into ``[members, groups, dim]``; an empty sum is 0."""
+        sums: Tensor = _Sum.apply(rows.reshape(-1, rows.shape[-1]), self)  # type: ignore[no-untyped-call]
+        return sums.view(self.members, self.groups, rows.shape[-1])
+
+    @cached_property
+    def forth(self) -> tuple[Tensor, Tensor]:
+        """Index and offsets of the bags that are the sums."""
+        counts = np.bincount(self.group, minlength=self.groups)
+        offsets = _for_members(np.cumsum(counts) - counts, len(self.row), self.members)
+        return _for_members(self.row, self.rows, self.members), offsets
+
+    @cached_property
+    def back(self) -> tuple[Tensor, Tensor]:
+        """Index and offsets of the transposed matrix: each row's bag holds the sums it is in."""
+        row = _for_members(self.row, self.rows, self.members).numpy()
+        order = torch.from_numpy(np.argsort(row, kind="stable"))
+        counts = np.bincount(row, minlength=self.parts * self.members * self.rows)
+        index = _for_members(self.group, self.groups, self.members)[order]
+        return index, torch.from_numpy(np.cumsum(counts) - counts)
+
+
+class _Sum(torch.autograd.Function):
+    """`Sums.forth` with `Sums.back` as its derivative."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, sums: Sums) -> Tensor:
+        ctx.sums = sums
+        return _bags(rows, *sums.forth)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return _bags(gradient.contiguous(), *ctx.sums.back), None
+
+
+def _bags(rows: Tensor, index: Tensor, offsets: Tensor) -> Tensor:
+    # The sum of an embedding bag is the product with a sparse matrix, and several times faster
+    # here than a batched dense adjacency or a scatter. (Its own derivative sorts at every call.)
+    return torch.nn.functional.embedding_bag(index, rows, offsets, mode="sum")
 
 
 @dataclass(frozen=True)
@@ -111,21 +146,21 @@ class Graphs:
         target = number[target_position]
         source = number[target_position // width * width + source_column]
         # An entry with several bits is several edges.
-        edge, port = np.nonzero((bits[:, None] >> np.arange(len(population.vocabulary.ports))) & 1)
+        ports = len(population.vocabulary.ports)
+        edge, port = np.nonzero((bits[:, None] >> np.arange(ports)) & 1)
         source, target = source[edge], target[edge]
         start = port * (members * count)
         sizes = present.sum(axis=1)
+        graph = np.repeat(np.arange(len(sizes)), sizes)
         backwards = np.argsort(source, kind="stable")
         return Graphs(
             torch.from_numpy(tokens.features),
             Gather.of(tokens.index[present], len(tokens.features), members),
             torch.from_numpy(sizes),
             # The edges are found in the order of their targets.
-            Sums.of(start + source, np.bincount(target, minlength=count), count, members),
-            Sums.of(
-                (start + target)[backwards], np.bincount(source, minlength=count), count, members
-            ),
-            Sums.of(np.arange(count), sizes, count, members),
+            Sums(target, start + source, count, count, members, ports),
+            Sums(source[backwards], (start + target)[backwards], count, count, members, ports),
+            Sums(graph, np.arange(count), len(sizes), count, members),
         )
 
 

@@ -21,9 +21,9 @@ class TrainingSettings:
             1981); members differ by their initial weights in any case.
     """
 
-    epochs: int = 150
+    epochs: int = 100
     batch: int = 64
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-2
     weight_decay: float = 1e-2
     regression: float = 1.0
     ranking: float = 1.0
@@ -61,7 +61,7 @@ class GNNSettings:
     """
 
     members: int = 5
-    dim: int = 48
+    dim: int = 32
     rounds: int = 3
     training: TrainingSettings = field(default_factory=TrainingSettings)
     pretraining: TrainingSettings = field(

@@ -1,8 +1,9 @@
 """The conformance suite of predictors: run it on your own in one test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dagsmith.predictor.errors import PredictorError
 from dagsmith.predictor.prediction import Predictor
@@ -39,7 +40,7 @@ def check_predictor(make: Callable[[], Predictor], population: Population) -> No
 
     scale = float(np.ptp(targets))
 
-    def same(other: np.ndarray, expected: np.ndarray) -> bool:
+    def same(other: NDArray[np.float64], expected: NDArray[np.float64]) -> bool:
         return bool(np.allclose(other, expected, rtol=0, atol=1e-4 * scale))
 
     rows = np.arange(batch)[::-1]
@@ -58,8 +59,10 @@ def check_predictor(make: Callable[[], Predictor], population: Population) -> No
     )
 
 
-def _check_refusals(make: Callable[[], Predictor], known: Population, targets: np.ndarray) -> None:
-    refused = {
+def _check_refusals(
+    make: Callable[[], Predictor], known: Population, targets: NDArray[np.float64]
+) -> None:
+    refused: Mapping[str, Callable[[], object]] = {
         "predict before fit": lambda: make().predict(known),
         "one target too few": lambda: make().fit(known, targets[:-1]),
         "a NaN target": lambda: make().fit(known, np.where(targets == targets[1], np.nan, targets)),

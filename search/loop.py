@@ -228,20 +228,21 @@ class _Search:
             # Two workers were quick; the one with the lower trial goes on.
             self._writer.interrupt(trial, "another worker evaluates the same architecture")
             return False
-        began = time.perf_counter()
         try:
-            with self._writer.heartbeat(trial):
-                evaluation = self._ask_evaluator(candidate)
+            evaluation = self._ask_evaluator(candidate, trial)
+            self._writer.finish(trial, candidate, evaluation)
         except BaseException as error:
             self._writer.interrupt(trial, f"{type(error).__name__}: {error}".rstrip(": "))
             raise
-        finally:
-            self._evaluating += time.perf_counter() - began
-        self._writer.finish(trial, candidate, evaluation)
         return True
 
-    def _ask_evaluator(self, candidate: Candidate) -> Evaluation:
-        evaluations = self._evaluator.evaluate([candidate.architecture])
+    def _ask_evaluator(self, candidate: Candidate, trial: int) -> Evaluation:
+        began = time.perf_counter()
+        try:
+            with self._writer.heartbeat(trial):
+                evaluations = self._evaluator.evaluate([candidate.architecture])
+        finally:
+            self._evaluating += time.perf_counter() - began
         if len(evaluations) != 1:
             raise SearchError(f"the evaluator gave {len(evaluations)} evaluations; expected 1")
         return evaluations[0]

@@ -33,11 +33,16 @@ def random_proposals(
     """
     found = np.zeros((0, len(space.slots)), np.int16)
     keys: tuple[str, ...] = ()
+    tried = np.zeros(0, np.uint64)
     draw = count
     for _ in range(_TRIES):
         if len(keys) >= count:
             break
         genotypes = space.sample(draw, rng)
+        prints = space.decode_many(genotypes).fingerprint()
+        fresh = ~np.isin(prints, tried)
+        tried = np.union1d(tried, prints)
+        genotypes = genotypes[fresh]
         rows, new = first_unseen(space, genotypes, seen | frozenset(keys), count - len(keys))
         found = np.vstack([found, genotypes[rows]])
         keys += new

@@ -52,7 +52,7 @@ class RankTracker:
 
     Example:
         >>> forecasts = [Forecast(i, 0, float(i), 0.1, float(i * i)) for i in range(8)]
-        >>> RankTracker(forecasts, larger_is_better=True).overall().value
+        >>> round(RankTracker(forecasts, larger_is_better=True).overall().value, 6)
         1.0
     """
 

@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 
 from dagsmith.search.figure_style import duration
 from dagsmith.search.figures import (
+    HIGHER_IS_BETTER,
     JOINT_TITLES,
     TrialRecord,
     figure_models,
@@ -165,6 +166,7 @@ def _verdict(result: Mapping[str, Any]) -> str:
 
 
 def _models(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: str) -> str:
+    corner = "Upper" if metric in HIGHER_IS_BETTER else "Lower"
     if not result["models"]:
         return "<h2>Models</h2><p>No architecture was trained from scratch.</p>"
     return (
@@ -179,7 +181,7 @@ def _models(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: st
             ),
             _section(
                 figure_pareto(result, trials, metric),
-                "Lower left is better. The numbers in the circles are the models' ranks.",
+                f"{corner} left is better. The numbers in the circles are the models' ranks.",
                 height=440,
             ),
         )

@@ -78,6 +78,7 @@ class SpaceSampler(BaseSampler, ABC):
         self._lock = threading.Lock()
         self._queue: list[tuple[Proposals, int]] = []
         self._issued: frozenset[str] = frozenset()
+        self._exhausted = False
 
     @abstractmethod
     def propose(self, record: Record, count: int, rng: np.random.Generator) -> Proposals:
@@ -119,14 +120,16 @@ class SpaceSampler(BaseSampler, ABC):
         self._other.reseed_rng()
 
     def _fill(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
-        record = self._reader.read(others, study.directions).with_seen(self._issued)
         rng = np.random.default_rng([self.seed, trial.number])
-        proposals = self.propose(record, self.batch, rng)
+        proposals = Proposals(np.zeros((0, len(self.space.slots)), np.int16), ())
+        if not self._exhausted:
+            others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
+            record = self._reader.read(others, study.directions).with_seen(self._issued)
+            proposals = self.propose(record, self.batch, rng)
         if not len(proposals):
             # All of a small space is evaluated; Optuna's loop must get an answer all the same.
-            proposals = Proposals(self.space.sample(1, rng), ())
-            self._queue = [(proposals, 0)]
+            self._exhausted = True
+            self._queue = [(Proposals(self.space.sample(1, rng), ()), 0)]
             return
         self._issued = self._issued | frozenset(proposals.keys)
         self._queue = [(proposals, row) for row in range(len(proposals))]
@@ -164,12 +167,14 @@ def first_unseen(
     rows: list[int] = []
     keys: list[str] = []
     taken = set(seen)
-    for row, genotype in enumerate(genotypes):
+    # Most repetitions are equal as they lie, and a fingerprint costs far less than a key.
+    _, distinct = np.unique(space.decode_many(genotypes).fingerprint(), return_index=True)
+    for row in np.sort(distinct):
         if len(rows) == count:
             break
-        key = space.decode(genotype).key
+        key = space.decode(genotypes[row]).key
         if key not in taken:
             taken.add(key)
-            rows.append(row)
+            rows.append(int(row))
             keys.append(key)
     return np.array(rows, np.int64), tuple(keys)

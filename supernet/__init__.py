@@ -2,7 +2,7 @@
 
 from dagsmith.supernet.bank import WeightBank
 from dagsmith.supernet.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from dagsmith.supernet.embedding import EmbeddingTable, RowwiseAdagrad
+from dagsmith.supernet.embedding import EmbeddingTable
 from dagsmith.supernet.evaluator import SubnetScoring, SupernetEvaluator
 from dagsmith.supernet.handmade import DNN, HANDMADE, DCNv2, DeepFM
 from dagsmith.supernet.inputs import pick_device
@@ -29,6 +29,7 @@ from dagsmith.supernet.train_supernet import (
     TrainingError,
     train_supernet,
 )
+from dagsmith.supernet.table_optimizer import RowwiseAdagrad
 
 __all__ = [
     "DNN",

@@ -1,6 +1,6 @@
 """The embedding table: all fields in one tensor, sparse gradients, row-wise Adagrad."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,9 @@ class EmbeddingTable(nn.Module):
         sparse: give sparse gradients (for `RowwiseAdagrad`) instead of dense ones.
         seed: seed of the Xavier-normal initialisation.
         row_cap: most rows per field; larger ids wrap around (NASRec caps tables while searching).
+        normalise: give every coordinate of every field zero mean and unit variance over the batch
+            (batch normalisation without scale and shift). A strong L2 penalty keeps vectors
+            small, rare ids' most; without this a LayerNorm above would see the biases instead.
     """
 
     offsets: Tensor
@@ -34,6 +37,7 @@ class EmbeddingTable(nn.Module):
         sparse: bool = True,
         seed: int = 0,
         row_cap: int | None = None,
+        normalise: bool = False,
     ) -> None:
         super().__init__()
         self.fields = tuple(fields)
@@ -56,53 +60,28 @@ class EmbeddingTable(nn.Module):
             deviation = (2.0 / (size + dim)) ** 0.5
             weight[start : start + size].normal_(0.0, deviation, generator=generator)
         self.weight = nn.Parameter(weight)
+        self.norm = nn.BatchNorm1d(dim * len(self.fields), affine=False) if normalise else None
 
     def forward(self, ids: Tensor) -> Tensor:
         """Look up ids ``[batch, columns]`` and return ``[batch, dim, fields]``."""
-        if self._wraps:
-            ids = ids % self.cardinality
-        vectors = functional.embedding(ids + self.offsets, self.weight, sparse=self.sparse)
-        if not any(field.multivalued for field in self.fields):
-            return vectors.transpose(1, 2).contiguous()
+        rows = (ids % self.cardinality if self._wraps else ids) + self.offsets
+        vectors = functional.embedding(rows, self.weight, sparse=self.sparse)
+        if any(field.multivalued for field in self.fields):
+            vectors = self._pooled(ids, vectors)
+        stacked = vectors.transpose(1, 2).contiguous()
+        if self.norm is None:
+            return stacked
+        normalised: Tensor = self.norm(stacked.flatten(1))
+        return normalised.view_as(stacked)
+
+    def _pooled(self, ids: Tensor, vectors: Tensor) -> Tensor:
+        """Vectors per column ``[batch, columns, dim]`` to vectors per field."""
         pooled = []
         for field in self.fields:
             part = vectors[:, field.columns]
             if field.multivalued:
+                # The ids themselves tell: one that wraps around to 0 is no padding.
                 used = (ids[:, field.columns] != 0).unsqueeze(2)
                 part = (part * used).sum(1, keepdim=True) / used.sum(1, keepdim=True).clamp(min=1)
             pooled.append(part)
-        return torch.cat(pooled, dim=1).transpose(1, 2).contiguous()
-
-
-class RowwiseAdagrad(torch.optim.Optimizer):
-    """Adagrad with one accumulator per embedding row; a step costs the rows that were touched.
-
-    ``G_r += mean(g_r^2);  w_r -= lr g_r / (sqrt(G_r) + eps)`` for every row r in the batch.
-    Source: the row-wise sparse Adagrad of FBGEMM and DLRM (arXiv 1906.00091).
-
-    Args:
-        params: embedding tables whose gradients are sparse COO tensors ``[rows, dim]``.
-        lr: learning rate.
-        eps: added to the denominator.
-    """
-
-    def __init__(self, params: Sequence[nn.Parameter], lr: float, eps: float = 1e-8) -> None:
-        super().__init__(params, {"lr": lr, "eps": eps})
-        for group in self.param_groups:
-            for table in group["params"]:
-                self.state[table]["sum"] = torch.zeros(len(table), device=table.device)
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Update the rows that have a gradient, then drop the gradient."""
-        for group in self.param_groups:
-            for table in group["params"]:
-                if table.grad is None:
-                    continue
-                gradient = table.grad.coalesce()
-                rows, values = gradient.indices()[0], gradient.values()
-                total = self.state[table]["sum"]
-                total.index_add_(0, rows, values.square().mean(dim=1))
-                scale = total[rows].sqrt_().add_(group["eps"]).reciprocal_().mul_(-group["lr"])
-                table.index_add_(0, rows, values * scale.unsqueeze(1))
-                table.grad = None
+        return torch.cat(pooled, dim=1)

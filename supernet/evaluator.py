@@ -65,6 +65,7 @@ class SupernetEvaluator:
     ) -> None:
         self.supernet = supernet
         self.scoring = scoring or SubnetScoring()
+        supernet.embedding.eval()
         rows = self.scoring.refit_rows if self.scoring.refit != "none" else 0
         self._refit = self._look_up(dataset.train, rows)
         self._score = self._look_up(dataset.valid, self.scoring.score_rows)

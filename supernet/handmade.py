@@ -132,6 +132,8 @@ class _Layers(nn.Module):
 
     def forward(self, tensor: Tensor, dropout: float) -> Tensor:
         for linear, norm in zip(self.linear, self.norm, strict=True):
+            # One row, as the last batch of an epoch may be, has no variance of its own to divide by.
+            norm.train(self.training and len(tensor) > 1)
             tensor = torch.relu(norm(linear(tensor)))
             tensor = nn.functional.dropout(tensor, dropout, self.training)
         return tensor

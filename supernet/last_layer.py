@@ -40,7 +40,7 @@ def newton(features: Tensor, label: Tensor, start: Tensor, ridge: float, steps: 
         steps: most steps.
 
     Returns:
-        The weights ``[features]``.
+        The weights ``[features]``; `start` where the features are not finite.
     """
     rows = len(features)
     probability = torch.sigmoid(features @ start)
@@ -48,7 +48,9 @@ def newton(features: Tensor, label: Tensor, start: Tensor, ridge: float, steps: 
     curvature = features.t() @ (features * spread.unsqueeze(1)) / rows
     pull = ridge * curvature.diagonal().mean()
     curvature.diagonal().add_(pull + 1e-6 * curvature.diagonal().mean())
-    factor = torch.linalg.cholesky(curvature)
+    factor, failed = torch.linalg.cholesky_ex(curvature)
+    if failed:
+        return start
     weights, loss = start, _objective(features, label, start, start, pull)
     for _ in range(steps):
         error = torch.sigmoid(features @ weights) - label

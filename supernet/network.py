@@ -19,7 +19,7 @@ class Network(ClickModel):
     Args:
         architecture: of kinds that CTR networks have (`dagsmith.space.nasrec`).
         fields: the categorical fields of the data.
-        sparse_gradients: let the embedding table give sparse gradients.
+        normalise: batch-normalise the embeddings (see `EmbeddingTable`).
         seed: seed of the initial weights.
 
     Shapes:
@@ -31,7 +31,7 @@ class Network(ClickModel):
         architecture: Architecture,
         fields: Sequence[SparseField],
         *,
-        sparse_gradients: bool = False,
+        normalise: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Network(ClickModel):
         self.plan = compile_plan(architecture)
         dims = [node["dim"] for node in architecture.nodes if node.kind == "sparse_input"]
         self.embedding = (
-            EmbeddingTable(fields, int(dims[0]), sparse=sparse_gradients, seed=seed)
+            EmbeddingTable(fields, int(dims[0]), sparse=False, seed=seed, normalise=normalise)
             if dims
             else None
         )

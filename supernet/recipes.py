@@ -20,9 +20,10 @@ class Recipe:
         schedule: ``"cosine"`` (linear warm-up over 10 % of the steps, then cosine to 0),
             ``"plateau"`` (tenfold drop after an epoch without a better validation score) or
             ``"constant"``.
-        rowwise: update embeddings by row-wise Adagrad on sparse gradients, instead of by the
-            optimizer on the whole table. Cost then follows the rows touched.
+        rowwise: update embeddings by row-wise Adagrad on sparse gradients, whose cost follows the
+            rows touched, instead of by Adam on the whole table.
         embedding_l2: lambda of ``lambda/2 |E|^2`` added to the loss (dense updates only).
+        normalise: batch-normalise the embeddings (see `EmbeddingTable`).
         dropout: share of dense-operator outputs dropped while training.
         clip: limit of the joint gradient norm; None for no limit.
         average: decay of an exponential moving average of all weights, which is what is evaluated
@@ -41,6 +42,7 @@ class Recipe:
     schedule: Literal["cosine", "plateau", "constant"]
     rowwise: bool
     embedding_l2: float = 0.0
+    normalise: bool = False
     dropout: float = 0.0
     clip: float | None = None
     average: float = 0.0

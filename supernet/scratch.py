@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dagsmith.data import Dataset, Split
-from dagsmith.supernet.embedding import RowwiseAdagrad
 from dagsmith.supernet.inputs import pick_device, to_tensors
-from dagsmith.supernet.metrics import click_metrics
+from dagsmith.supernet.metrics import auc, click_metrics, logloss
 from dagsmith.supernet.model import ClickModel
 from dagsmith.supernet.precision import computing
 from dagsmith.supernet.progress import Progress, silent
 from dagsmith.supernet.recipes import Recipe
 from dagsmith.supernet.schedule import warm_cosine
+from dagsmith.supernet.table_optimizer import add_penalty, table_optimizer
 from dagsmith.supernet.train_supernet import TrainingError
 
 
@@ -68,14 +68,13 @@ def train_scratch(
 
     Raises:
         TrainingError: the loss is NaN or infinite.
+        MetricError: the scores are NaN, or AUC chooses the epoch and ``valid`` has one class only.
     """
     begun = time.monotonic()
     target = pick_device(device)
     model = model.to(target)
     torch.manual_seed(seed)
     model.dropout = recipe.dropout
-    if model.embedding is not None:
-        model.embedding.sparse = recipe.rowwise
     optimizers = _optimizers(model, recipe)
     average = copy.deepcopy(model) if recipe.average else None
     per_epoch = math.ceil(len(dataset.train) / recipe.batch_size)
@@ -98,8 +97,9 @@ def train_scratch(
         if recipe.monitor is None:
             continue
         candidate = average if average is not None else model
-        found = click_metrics(dataset.valid.label, predict(candidate, dataset.valid, target))
-        score = found[recipe.monitor] if recipe.monitor == "auc" else -found[recipe.monitor]
+        measure = auc if recipe.monitor == "auc" else logloss
+        found = measure(dataset.valid.label, predict(candidate, dataset.valid, target))
+        score = found if recipe.monitor == "auc" else -found
         if best is None or score > best[0] + 1e-6:
             kept = {name: value.detach().clone() for name, value in candidate.state_dict().items()}
             best, stale = (score, epoch, kept), 0
@@ -154,9 +154,8 @@ def _step(
         raise TrainingError(f"training loss is {value} at step {done}")
     loss.backward()  # type: ignore[no-untyped-call]
     table = model.embedding.weight if model.embedding is not None else None
-    if recipe.embedding_l2 and table is not None and table.grad is not None:
-        # The gradient of lambda/2 |E|^2; added here it needs no pass of its own in the graph.
-        table.grad.add_(table.detach(), alpha=recipe.embedding_l2)
+    if model.embedding is not None:
+        add_penalty(model.embedding, recipe.embedding_l2)
     if recipe.clip is not None:
         dense_parameters = [p for p in model.parameters() if p is not table or not recipe.rowwise]
         nn.utils.clip_grad_norm_(dense_parameters, recipe.clip)
@@ -166,15 +165,14 @@ def _step(
 
 def _optimizers(model: ClickModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
     table = model.embedding.weight if model.embedding is not None else None
-    apart = table is not None and recipe.rowwise
-    network = [p for p in model.parameters() if not (apart and p is table)]
+    network = [parameter for parameter in model.parameters() if parameter is not table]
     optimizers: list[torch.optim.Optimizer] = (
         [torch.optim.Adagrad(network, recipe.lr, eps=recipe.eps, foreach=True)]
         if recipe.optimizer == "adagrad"
         else [torch.optim.Adam(network, recipe.lr, eps=recipe.eps, fused=True)]
     )
-    if apart and table is not None:
-        optimizers.append(RowwiseAdagrad([table], recipe.lr))
+    if model.embedding is not None:
+        optimizers.append(table_optimizer(model.embedding, recipe.rowwise, recipe.lr))
     return optimizers
 
 

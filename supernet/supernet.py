@@ -31,6 +31,7 @@ class Supernet:
         fields: the categorical fields of the data.
         seed: seed of the initial weights.
         row_cap: most rows per embedding table while searching (None: all).
+        normalise: batch-normalise the embeddings (see `EmbeddingTable`).
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
     """
 
@@ -41,21 +42,26 @@ class Supernet:
         *,
         seed: int = 0,
         row_cap: int | None = None,
+        normalise: bool = False,
         device: str = "auto",
     ) -> None:
         self.space = space
         self.fields = tuple(fields)
         self.device = pick_device(device)
         self.bank = WeightBank.covering(space.envelope(), seed + 1, self.device)
-        table = EmbeddingTable(fields, space.embedding_dim, seed=seed, row_cap=row_cap)
+        table = EmbeddingTable(
+            fields, space.embedding_dim, seed=seed, row_cap=row_cap, normalise=normalise
+        )
         self.embedding = table.to(self.device)
 
     def plan(self, architecture: Architecture) -> Plan:
         """Compile an architecture, checked to fit this supernet.
 
         Raises:
-            ArchitectureError: it needs a weight that the supernet does not have.
+            ArchitectureError: it reads other inputs than the supernet's, or needs a weight that the
+                supernet does not have.
         """
+        self._check_inputs(architecture)
         plan = compile_plan(architecture)
         for name, weight in plan.weights.items():
             full = self.bank.tensors.get(name)
@@ -67,6 +73,20 @@ class Supernet:
                     "the architecture is of another space"
                 )
         return plan
+
+    def _check_inputs(self, architecture: Architecture) -> None:
+        # Smaller inputs would fit the weights by slicing, but not the data.
+        space = self.space
+        inputs = {
+            "dense_input": {"width": space.dense_width},
+            "sparse_input": {"rows": space.sparse_fields, "dim": space.embedding_dim},
+        }
+        for node in architecture.nodes:
+            expected = inputs.get(node.kind, node.values)
+            if node.values != expected:
+                raise ArchitectureError(
+                    f"{node.kind} is {node.values}; the supernet of {space.name!r} has {expected}"
+                )
 
     def forward(
         self, plan: Plan, weights: Mapping[str, Tensor], dense: Tensor, ids: Tensor
@@ -83,18 +103,19 @@ class Supernet:
         if len(self.embedding.weight) != sum(field.cardinality for field in self.fields):
             raise CheckpointError("the supernet's embedding tables are capped; nothing to extract")
         plan = self.plan(architecture)
-        network = Network(architecture, self.fields)
+        network = Network(architecture, self.fields, normalise=self.embedding.norm is not None)
         with torch.no_grad():
             for name, leaf in self.bank.slices(plan).items():
                 network.weights[name].copy_(leaf)
             if network.embedding is not None:
-                network.embedding.weight.copy_(self.embedding.weight)
+                network.embedding.load_state_dict(self.embedding.state_dict())
         return network.to(self.device)
 
     def state(self) -> dict[str, Tensor]:
         """All weights by name."""
         shared = {f"bank/{name}": tensor for name, tensor in self.bank.tensors.items()}
-        return shared | {"embedding": self.embedding.weight}
+        table = self.embedding.state_dict(prefix="embedding/")
+        return shared | dict(table)
 
     @torch.no_grad()
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
@@ -111,7 +132,16 @@ class Supernet:
         )
 
     def load(self, path: Path) -> dict[str, Any]:
-        """Read weights that `save` wrote; return their description."""
+        """Read weights that `save` wrote; return their description.
+
+        Raises:
+            CheckpointError: the file is damaged, or of a supernet of another space or size.
+        """
         tensors, description = load_checkpoint(path, FORMAT)
+        if description["space"] != self.space.name:
+            raise CheckpointError(
+                f"{path}: a supernet of space {description['space']!r}; "
+                f"expected {self.space.name!r}"
+            )
         self.load_state(tensors)
         return description

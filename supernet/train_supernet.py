@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
 from torch.nn import functional
 
 from dagsmith.data import Dataset
 from dagsmith.space import Architecture
 from dagsmith.supernet.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from dagsmith.supernet.embedding import RowwiseAdagrad
 from dagsmith.supernet.inputs import to_tensors
 from dagsmith.supernet.paths import Mode, PathSampler
 from dagsmith.supernet.precision import Precision, computing
@@ -19,6 +19,7 @@ from dagsmith.supernet.progress import Progress, silent
 from dagsmith.supernet.schedule import warm_cosine
 from dagsmith.supernet.sliced_adagrad import SlicedAdagrad, clip_gradients
 from dagsmith.supernet.supernet import Supernet
+from dagsmith.supernet.table_optimizer import add_penalty, table_optimizer
 
 FORMAT = "dagsmith.supernet-training/1"
 
@@ -35,7 +36,9 @@ class SupernetRecipe:
         epochs: passes over the training rows.
         batch_size: rows per step.
         lr: peak learning rate of the network's Adagrad.
-        embedding_lr: peak learning rate of the embedding table's row-wise Adagrad.
+        embedding_lr: peak learning rate of the embedding table.
+        rowwise: update the table by row-wise Adagrad on the rows touched, else by Adam.
+        embedding_l2: lambda of ``lambda/2 |E|^2`` added to the loss (needs ``rowwise=False``).
         eps: Adagrad's denominator constant.
         clip: limit of the joint gradient norm of the active slices.
         mode: sampling mode (`dagsmith.supernet.paths.MODES`).
@@ -49,6 +52,8 @@ class SupernetRecipe:
     batch_size: int = 512
     lr: float = 0.12
     embedding_lr: float = 0.12
+    rowwise: bool = True
+    embedding_l2: float = 0.0
     eps: float = 1e-2
     clip: float = 5.0
     mode: Mode = "single-operator"
@@ -56,6 +61,10 @@ class SupernetRecipe:
     seed: int = 0
     precision: Precision = "float32"
     checkpoint_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.rowwise and self.embedding_l2:
+            raise ValueError("embedding_l2 needs dense embedding updates (rowwise=False)")
 
 
 @dataclass(frozen=True)
@@ -106,24 +115,28 @@ def train_supernet(
         supernet.space, recipe.mode, round(recipe.warmup * steps), recipe.seed, given
     )
     optimizer = SlicedAdagrad(supernet.bank, recipe.eps)
-    tables = RowwiseAdagrad([supernet.embedding.weight], recipe.embedding_lr)
+    tables = table_optimizer(supernet.embedding, recipe.rowwise, recipe.embedding_lr)
     facts: dict[str, object] = {
         "recipe": {k: v for k, v in asdict(recipe).items() if k != "checkpoint_seconds"},
         "space": supernet.space.name,
         "dataset": dataset.fingerprint,
     }
+    if given:
+        facts["given"] = [architecture.key for architecture in given]
     done, seconds, recent = 0, 0.0, 0.0
     if checkpoint is not None and checkpoint.exists():
         done, seconds, recent = _resume(checkpoint, supernet, optimizer, tables, facts)
     begun = saved = time.monotonic()
     tail_from = steps - max(1, steps // 10)
+    supernet.embedding.train()
     progress("supernet", done, steps)
 
     def save() -> None:
         if checkpoint is not None:
             state = supernet.state()
             state |= {f"sum/{name}": tensor for name, tensor in optimizer.sums.items()}
-            state["sum/embedding"] = tables.state[supernet.embedding.weight]["sum"]
+            table = tables.state[supernet.embedding.weight]
+            state |= {f"table/{name}": tensor for name, tensor in table.items()}
             elapsed = seconds + time.monotonic() - begun
             position = {"step": done, "seconds": elapsed, "recent": recent}
             save_checkpoint(checkpoint, FORMAT, state, facts | position)
@@ -147,8 +160,10 @@ def train_supernet(
             loss.backward()  # type: ignore[no-untyped-call]
             clip_gradients(leaves, recipe.clip)
             optimizer.step(leaves, recipe.lr * share)
+            add_penalty(supernet.embedding, recipe.embedding_l2)
             tables.param_groups[0]["lr"] = recipe.embedding_lr * share
             tables.step()
+            tables.zero_grad()
             if done >= tail_from:
                 recent += value
             done += 1
@@ -157,6 +172,7 @@ def train_supernet(
                 save()
                 saved = time.monotonic()
     save()
+    supernet.embedding.eval()
     elapsed = seconds + time.monotonic() - begun
     return SupernetTraining(steps, recent / (steps - tail_from), elapsed)
 
@@ -165,7 +181,7 @@ def _resume(
     path: Path,
     supernet: Supernet,
     optimizer: SlicedAdagrad,
-    tables: RowwiseAdagrad,
+    tables: torch.optim.Optimizer,
     facts: dict[str, object],
 ) -> tuple[int, float, float]:
     tensors, description = load_checkpoint(path, FORMAT)
@@ -177,5 +193,10 @@ def _resume(
     supernet.load_state(tensors)
     for name, total in optimizer.sums.items():
         total.copy_(tensors[f"sum/{name}"])
-    tables.state[supernet.embedding.weight]["sum"].copy_(tensors["sum/embedding"])
+    # Adam has no state before its first step, so it is given whole.
+    tables.state[supernet.embedding.weight] = {
+        name.removeprefix("table/"): tensor.to(supernet.device)
+        for name, tensor in tensors.items()
+        if name.startswith("table/")
+    }
     return int(description["step"]), float(description["seconds"]), float(description["recent"])

@@ -31,8 +31,10 @@ def _triangle(size: int, device: torch.device) -> Tensor:
     In this order the triangle of a smaller matrix is a prefix of a larger one's, which is what
     lets the output matrix be sliced.
     """
-    row, column = torch.tril_indices(size, size, offset=-1, device=device)
-    positions: Tensor = row * size + column
+    # The cache may be filled while scoring, and autograd cannot save an inference tensor.
+    with torch.inference_mode(False):
+        row, column = torch.tril_indices(size, size, offset=-1, device=device)
+        positions: Tensor = row * size + column
     return positions
 
 

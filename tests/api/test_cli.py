@@ -1,12 +1,14 @@
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dagsmith.cli import main
 
 
-def run(capsys, *words):
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
     status = main(words)
     captured = capsys.readouterr()
     return status, captured.out, captured.err
@@ -35,7 +37,9 @@ def run(capsys, *words):
         (["evaluate", "x"], "required: FILE"),
     ],
 )
-def test_a_mistake_in_the_command_line_gets_one_line_and_status_2(capsys, words, message):
+def test_a_mistake_in_the_command_line_gets_one_line_and_status_2(
+    capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
     status, out, err = run(capsys, *words)
     assert status == 2
     assert out == ""
@@ -67,7 +71,13 @@ def test_a_mistake_in_the_command_line_gets_one_line_and_status_2(capsys, words,
         ),
     ],
 )
-def test_bad_input_gets_one_line_and_status_1(capsys, tmp_path, monkeypatch, words, message):
+def test_bad_input_gets_one_line_and_status_1(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    message: str,
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").write_text("dear")
@@ -83,14 +93,14 @@ def test_bad_input_gets_one_line_and_status_1(capsys, tmp_path, monkeypatch, wor
     assert "Traceback" not in err
 
 
-def test_debug_shows_the_traceback(tmp_path):
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no run directory"):
         main(["report", str(tmp_path), "--debug"])
 
 
 def test_a_storage_that_cannot_be_reached_is_refused_before_hours_of_work(
-    capsys, tmp_path, monkeypatch
-):
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     words = ["search", "--out", "run", "--rows", "2000", "--storage", "sqlite:///none/study.db"]
     status, _, err = run(capsys, *words)
@@ -99,8 +109,10 @@ def test_a_storage_that_cannot_be_reached_is_refused_before_hours_of_work(
     assert "supernet: begins" not in err
 
 
-def test_an_interruption_says_how_to_go_on(capsys, tmp_path, monkeypatch):
-    def interrupted(*_):
+def test_an_interruption_says_how_to_go_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dagsmith.pipeline.search_models", interrupted)
@@ -109,8 +121,10 @@ def test_an_interruption_says_how_to_go_on(capsys, tmp_path, monkeypatch):
     assert "the same command goes on" in err
 
 
-def test_an_error_of_the_program_is_said_to_be_one(capsys, monkeypatch, tmp_path):
-    def broken(*_):
+def test_an_error_of_the_program_is_said_to_be_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def broken(*_: object) -> None:
         raise ZeroDivisionError("division\nby zero")
 
     monkeypatch.setattr("dagsmith.pipeline.search_models", broken)
@@ -121,8 +135,10 @@ def test_an_error_of_the_program_is_said_to_be_one(capsys, monkeypatch, tmp_path
     )
 
 
-def test_a_full_disk_is_one_line(capsys, monkeypatch, tmp_path):
-    def full(*_):
+def test_a_full_disk_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "run/data")
 
     monkeypatch.setattr("dagsmith.pipeline.search_models", full)
@@ -130,8 +146,10 @@ def test_a_full_disk_is_one_line(capsys, monkeypatch, tmp_path):
     assert (status, err) == (1, "error: run/data: No space left on device\n")
 
 
-def test_options_stand_above_the_settings_file(tmp_path, monkeypatch):
-    seen = {}
+def test_options_stand_above_the_settings_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
     monkeypatch.setattr(
         "dagsmith.pipeline.search_models", lambda settings, *_: seen.update(settings.to_dict())
     )
@@ -143,7 +161,7 @@ def test_options_stand_above_the_settings_file(tmp_path, monkeypatch):
     assert (seen["widths"], seen["no_baselines"]) == ([16, 32, 64], True)
 
 
-def test_space_prints_its_size_and_the_counting_rule(capsys):
+def test_space_prints_its_size_and_the_counting_rule(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "space", "nasrec-full", "--slots")
     assert status == 0
     assert "genotypes" in out
@@ -151,7 +169,9 @@ def test_space_prints_its_size_and_the_counting_rule(capsys):
     assert "block7.dense_op" in out
 
 
-def test_data_prepare_then_the_same_again(capsys, tmp_path):
+def test_data_prepare_then_the_same_again(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     rows = "".join(f"{i % 3 % 2},u{i % 7},{i % 5}\n" for i in range(90))
     log = tmp_path / "log.csv"
     log.write_text(f"click,user,price\n{rows}")
@@ -166,7 +186,7 @@ def test_data_prepare_then_the_same_again(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("words", [["--help"], ["search", "--help"], ["--version"], []])
-def test_help_does_not_wait_for_torch(words):
+def test_help_does_not_wait_for_torch(words: list[str]) -> None:
     code = (
         "import sys; from dagsmith.cli import main; status = main(sys.argv[1:]);"
         "assert not {'torch', 'polars', 'plotly'} & set(sys.modules);"
@@ -183,7 +203,7 @@ def test_help_does_not_wait_for_torch(words):
     assert "dagsmith" in done.stdout
 
 
-def test_every_option_of_search_is_in_its_help(capsys):
+def test_every_option_of_search_is_in_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "search", "--help")
     assert status == 0
     for option in ("--data", "--valid", "--trials", "--storage", "--top", "--truth", "--device"):

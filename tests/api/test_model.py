@@ -1,5 +1,7 @@
 import json
 import shutil
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -9,8 +11,9 @@ import dagsmith
 from dagsmith.cli import main
 from dagsmith.data import DatasetError, synthetic_click_log
 from dagsmith.errors import ModelError
-from dagsmith.model import evaluate, load_model
+from dagsmith.model import Model, evaluate, load_model
 from dagsmith.result import read_result
+from dagsmith.supernet import click_metrics
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +22,9 @@ def frame() -> pl.DataFrame:
     return next(synthetic_click_log(3000))[0]
 
 
-def test_the_served_model_gives_the_figures_of_its_training(finished_run, frame):
+def test_the_served_model_gives_the_figures_of_its_training(
+    finished_run: Path, frame: pl.DataFrame
+) -> None:
     model = load_model(finished_run / "models" / "1")
     test = frame.tail(450)
     figures = evaluate_frame(model, test)
@@ -27,13 +32,11 @@ def test_the_served_model_gives_the_figures_of_its_training(finished_run, frame)
     assert figures["auc"] == pytest.approx(model.document["test"]["auc"], abs=1e-6)
 
 
-def evaluate_frame(model, frame):
-    from dagsmith.supernet.metrics import click_metrics
-
+def evaluate_frame(model: Model, frame: pl.DataFrame) -> Mapping[str, float]:
     return click_metrics(frame["label"].to_numpy(), model.predict(frame))
 
 
-def test_the_model_kept_is_that_of_the_result(finished_run):
+def test_the_model_kept_is_that_of_the_result(finished_run: Path) -> None:
     best = read_result(finished_run / "result.json")["models"][0]
     model = dagsmith.load_model(finished_run / best["path"])
     assert model.architecture.key == best["key"]
@@ -43,18 +46,23 @@ def test_the_model_kept_is_that_of_the_result(finished_run):
     assert best["key"][:12] in repr(model)
 
 
-def test_unknown_categories_and_missing_values_are_served(finished_run, frame):
+def test_unknown_categories_and_missing_values_are_served(
+    finished_run: Path, frame: pl.DataFrame
+) -> None:
     model = load_model(finished_run / "models" / "1")
     rows = frame.head(3).with_columns(pl.Series("c0", [10**8, 10**8 + 1, None]))
     probability = model.predict(rows)
     assert np.isfinite(probability).all()
     # Two unknown categories are the same to the model, but for the other columns.
-    same = pl.concat([rows.head(1), rows.head(1).with_columns(c0=pl.lit(12345678))])
+    other = rows.head(1).with_columns(c0=pl.lit(12345678, rows.schema["c0"]))
+    same = pl.concat([rows.head(1), other])
     first, second = model.predict(same)
     assert first == second
 
 
-def test_columns_in_any_form_and_order_give_the_same(finished_run, frame):
+def test_columns_in_any_form_and_order_give_the_same(
+    finished_run: Path, frame: pl.DataFrame
+) -> None:
     model = load_model(finished_run / "models" / "1")
     rows = frame.head(5)
     expected = model.predict(rows)
@@ -63,7 +71,7 @@ def test_columns_in_any_form_and_order_give_the_same(finished_run, frame):
     assert model.predict(rows.head(0)).shape == (0,)
 
 
-def test_rows_that_do_not_fit_are_named(finished_run, frame):
+def test_rows_that_do_not_fit_are_named(finished_run: Path, frame: pl.DataFrame) -> None:
     model = load_model(finished_run / "models" / "1")
     with pytest.raises(DatasetError, match="'c3'"):
         model.predict(frame.head(2).drop("c3"))
@@ -71,7 +79,9 @@ def test_rows_that_do_not_fit_are_named(finished_run, frame):
         model.predict({"c0": [1, 2], "c1": [1]})
 
 
-def test_evaluate_scores_a_file(finished_run, frame, tmp_path, capsys):
+def test_evaluate_scores_a_file(
+    finished_run: Path, frame: pl.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "new.parquet"
     frame.tail(450).write_parquet(path)
     out = tmp_path / "scores.parquet"
@@ -85,7 +95,9 @@ def test_evaluate_scores_a_file(finished_run, frame, tmp_path, capsys):
     np.testing.assert_allclose(pl.read_parquet(out)["probability"], expected, rtol=1e-6)
 
 
-def test_one_class_has_no_auc_and_says_so(finished_run, frame, tmp_path):
+def test_one_class_has_no_auc_and_says_so(
+    finished_run: Path, frame: pl.DataFrame, tmp_path: Path
+) -> None:
     path = tmp_path / "clicks.parquet"
     frame.filter(pl.col("label") == 1).head(20).write_parquet(path)
     scores = evaluate(finished_run / "models" / "1", path)
@@ -94,7 +106,9 @@ def test_one_class_has_no_auc_and_says_so(finished_run, frame, tmp_path):
     assert scores["logloss"] > 0
 
 
-def test_a_file_without_labels_is_scored_without_metrics(finished_run, frame, tmp_path):
+def test_a_file_without_labels_is_scored_without_metrics(
+    finished_run: Path, frame: pl.DataFrame, tmp_path: Path
+) -> None:
     path = tmp_path / "unlabelled.csv"
     frame.drop("label").head(30).write_csv(path)
     assert set(evaluate(finished_run / "models" / "1", path)) == {"rows", "unknown"}
@@ -107,11 +121,19 @@ def test_a_file_without_labels_is_scored_without_metrics(finished_run, frame, tm
         ("model.json", b'{"format": "else"}', "not a model of format"),
         ("model.json", None, "missing"),
         ("architecture.json", b'{"format": "else"}', "not an architecture"),
+        (
+            "architecture.json",
+            b'{"format": "dagsmith.architecture/1", "nodes": [{"kind": "head", "attributes": {}},'
+            b' {"kind": "head", "attributes": {}}], "edges": [[0, 1, "dense"], [1, 0, "dense"]]}',
+            "cycle",
+        ),
         ("model.safetensors", None, "model.safetensors"),
         ("model.safetensors", b"garbage!", "no readable checkpoint"),
     ],
 )
-def test_a_damaged_model_is_one_clear_error(finished_run, tmp_path, name, content, message):
+def test_a_damaged_model_is_one_clear_error(
+    finished_run: Path, tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
     shutil.copytree(finished_run / "models" / "1", tmp_path / "model")
     if content is None:
         (tmp_path / "model" / name).unlink()
@@ -122,7 +144,7 @@ def test_a_damaged_model_is_one_clear_error(finished_run, tmp_path, name, conten
     assert "\n" not in str(caught.value)
 
 
-def test_weights_of_another_model_are_refused(finished_run, tmp_path):
+def test_weights_of_another_model_are_refused(finished_run: Path, tmp_path: Path) -> None:
     shutil.copytree(finished_run / "models" / "1", tmp_path / "model")
     shutil.copyfile(
         finished_run / "models" / "2" / "model.safetensors",
@@ -132,7 +154,7 @@ def test_weights_of_another_model_are_refused(finished_run, tmp_path):
         load_model(tmp_path / "model")
 
 
-def test_truncated_weights_are_refused(finished_run, tmp_path):
+def test_truncated_weights_are_refused(finished_run: Path, tmp_path: Path) -> None:
     shutil.copytree(finished_run / "models" / "1", tmp_path / "model")
     weights = tmp_path / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])

@@ -2,27 +2,32 @@
 
 import json
 import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dagsmith.data import DatasetError, prepare_synthetic
+from dagsmith.data import DatasetError, RatioSplit, prepare, prepare_synthetic
 from dagsmith.errors import RunError
 from dagsmith.pipeline import STAGES, rewrite_report, search_models
 from dagsmith.progress import SilentReporter
 from dagsmith.result import read_result
 from dagsmith.search import StudyError
+from dagsmith.settings import SearchSettings
+from dagsmith.supernet import CheckpointError, TrainingError, train_scratch
 
 
 class Interrupting(SilentReporter):
     """Presses Ctrl-C when `stage` has reported progress `after` times."""
 
-    def __init__(self, stage, after):
+    def __init__(self, stage: str, after: int) -> None:
         self.stage, self.after, self.now = stage, after, ""
 
-    def begin(self, stage):
+    def begin(self, stage: str) -> None:
         self.now = stage
 
-    def update(self, done, total, note=""):
+    def update(self, done: float, total: float, note: str = "") -> None:
         if self.now == self.stage:
             self.after -= 1
             if self.after <= 0:
@@ -30,14 +35,14 @@ class Interrupting(SilentReporter):
 
 
 class Listening(SilentReporter):
-    def __init__(self):
-        self.lines = []
+    def __init__(self) -> None:
+        self.lines: list[str] = []
 
-    def say(self, text):
+    def say(self, text: str) -> None:
         self.lines.append(text)
 
 
-def outcome(path):
+def outcome(path: Path) -> dict[str, Any]:
     """The result without what may differ between two runs of the same settings: times."""
     result = read_result(path / "result.json")
     for key in ("created", "seconds"):
@@ -49,7 +54,7 @@ def outcome(path):
     return result
 
 
-def test_a_search_leaves_result_report_and_models(finished_run, tiny):
+def test_a_search_leaves_result_report_and_models(finished_run: Path, tiny: SearchSettings) -> None:
     result = read_result(finished_run / "result.json")
     assert set(result["seconds"]) == {*STAGES, "total"}
     assert result["search"]["complete"] == tiny.trials
@@ -69,7 +74,7 @@ def test_a_search_leaves_result_report_and_models(finished_run, tiny):
     assert (finished_run / "report.html").stat().st_size > 1_000_000
 
 
-def test_the_front_is_a_front(finished_run):
+def test_the_front_is_a_front(finished_run: Path) -> None:
     front = read_result(finished_run / "result.json")["pareto_front"]
     losses = [point["supernet"]["logloss"] for point in front]
     flops = [point["flops"] for point in front]
@@ -78,7 +83,7 @@ def test_the_front_is_a_front(finished_run):
     assert len(set(flops)) == len(flops)
 
 
-def test_a_second_run_says_that_it_is_done(finished_run, tiny):
+def test_a_second_run_says_that_it_is_done(finished_run: Path, tiny: SearchSettings) -> None:
     before = (finished_run / "result.json").read_bytes()
     told = Listening()
     result = search_models(tiny, finished_run, told)
@@ -87,7 +92,9 @@ def test_a_second_run_says_that_it_is_done(finished_run, tiny):
     assert (finished_run / "result.json").read_bytes() == before
 
 
-def test_interrupted_at_every_stage_it_ends_with_the_same_result(finished_run, tiny, tmp_path):
+def test_interrupted_at_every_stage_it_ends_with_the_same_result(
+    finished_run: Path, tiny: SearchSettings, tmp_path: Path
+) -> None:
     # Interrupted in the middle where a stage reports often enough, else at its first report.
     for stage, after in {
         "data": 1,
@@ -106,14 +113,14 @@ def test_interrupted_at_every_stage_it_ends_with_the_same_result(finished_run, t
     assert outcome(tmp_path / "run") == outcome(finished_run)
 
 
-def test_other_settings_are_refused_in_the_same_directory(finished_run, tiny):
-    from dataclasses import replace
-
+def test_other_settings_are_refused_in_the_same_directory(
+    finished_run: Path, tiny: SearchSettings
+) -> None:
     with pytest.raises(RunError, match="made with trials=10, not 11"):
         search_models(replace(tiny, trials=11), finished_run)
 
 
-def test_the_report_is_written_again_from_what_is_there(finished_run, tmp_path):
+def test_the_report_is_written_again_from_what_is_there(finished_run: Path, tmp_path: Path) -> None:
     shutil.copytree(finished_run, tmp_path / "run")
     before = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     (tmp_path / "run" / "report.html").unlink()
@@ -121,16 +128,16 @@ def test_the_report_is_written_again_from_what_is_there(finished_run, tmp_path):
     assert (tmp_path / "run" / "report.html").read_text(encoding="utf-8") == before
 
 
-def test_a_run_whose_result_is_gone_is_not_reported(tmp_path, finished_run):
+def test_a_run_whose_result_is_gone_is_not_reported(tmp_path: Path, finished_run: Path) -> None:
     shutil.copytree(finished_run, tmp_path / "run")
     (tmp_path / "run" / "result.json").unlink()
     with pytest.raises(ValueError, match="has the search finished"):
         rewrite_report(tmp_path / "run")
 
 
-def test_a_prepared_store_is_used_where_it_lies_and_must_stay_the_same(tiny, tmp_path):
-    from dataclasses import replace
-
+def test_a_prepared_store_is_used_where_it_lies_and_must_stay_the_same(
+    tiny: SearchSettings, tmp_path: Path
+) -> None:
     store = tmp_path / "store"
     prepare_synthetic(store, rows=3000)
     settings = replace(tiny, rows=None, data=str(store))
@@ -142,27 +149,24 @@ def test_a_prepared_store_is_used_where_it_lies_and_must_stay_the_same(tiny, tmp
         search_models(settings, tmp_path / "run")
 
 
-def test_a_study_of_another_search_is_refused_before_the_supernet(tiny, tmp_path, finished_run):
-    from dataclasses import replace
-
+def test_a_study_of_another_search_is_refused_before_the_supernet(
+    tiny: SearchSettings, tmp_path: Path, finished_run: Path
+) -> None:
     storage = f"sqlite:///{finished_run / 'study.db'}"
     told = Interrupting("supernet", 1)
-    for change, named in (
+    changes: tuple[tuple[dict[str, Any], str], ...] = (
         ({"blocks": 3}, "slots"),
         ({"rows": 4000}, "data"),
         ({"objectives": "auc"}, "objectives"),
         ({"space": "nasrec-full"}, "space"),
-    ):
+    )
+    for change, named in changes:
         settings = replace(tiny, storage=storage, **change)
         with pytest.raises(StudyError, match=named):
             search_models(settings, tmp_path / named, told)
 
 
-def test_a_store_without_test_rows_is_refused(tiny, tmp_path):
-    from dataclasses import replace
-
-    from dagsmith.data import RatioSplit, prepare
-
+def test_a_store_without_test_rows_is_refused(tiny: SearchSettings, tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text("click,user\n" + "".join(f"{i % 2},{i % 7}\n" for i in range(200)))
     prepare(log, tmp_path / "store", label="click", split=RatioSplit(0.9, 0.1, 0.0))
@@ -171,43 +175,52 @@ def test_a_store_without_test_rows_is_refused(tiny, tmp_path):
         search_models(settings, tmp_path / "run")
 
 
-def test_a_training_that_fails_is_told_and_the_others_go_on(
-    tiny, tmp_path, finished_run, monkeypatch
-):
-    from dagsmith import training
-    from dagsmith.supernet.train_supernet import TrainingError
+@pytest.mark.parametrize("content", [b"garbage", b""])
+def test_a_foreign_checkpoint_is_named(
+    tiny: SearchSettings, tmp_path: Path, finished_run: Path, content: bytes
+) -> None:
+    shutil.copytree(finished_run, tmp_path / "run")
+    for stage in ("supernet", "report"):
+        (tmp_path / "run" / "stages" / f"{stage}.json").unlink()
+    (tmp_path / "run" / "supernet.training.safetensors").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"supernet\.training\.safetensors") as caught:
+        search_models(tiny, tmp_path / "run")
+    assert "\n" not in str(caught.value)
 
+
+def test_a_training_that_fails_is_told_and_the_others_go_on(
+    tiny: SearchSettings, tmp_path: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(finished_run, tmp_path / "run")
     for stage in ("scratch", "report"):
         (tmp_path / "run" / "stages" / f"{stage}.json").unlink()
     shutil.rmtree(tmp_path / "run" / "scratch")
-    honest, calls = training.train_scratch, []
+    calls: list[int] = []
 
-    def failing(*arguments, **settings):
+    def failing(*arguments: Any, **settings: Any) -> Any:
         calls.append(1)
         if len(calls) == 1:
             raise TrainingError("training loss is nan at step 3")
-        return honest(*arguments, **settings)
+        return train_scratch(*arguments, **settings)
 
-    monkeypatch.setattr(training, "train_scratch", failing)
+    monkeypatch.setattr("dagsmith.training.train_scratch", failing)
     told = Listening()
     result = search_models(tiny, tmp_path / "run", told)
     assert any("training loss is nan at step 3" in line for line in told.lines)
     assert sorted(len(model["seeds"]) for model in result["models"]) == [1, 2]
 
 
-def test_if_nothing_can_be_trained_the_job_says_so(tiny, tmp_path, finished_run, monkeypatch):
-    from dagsmith import training
-    from dagsmith.supernet.train_supernet import TrainingError
-
+def test_if_nothing_can_be_trained_the_job_says_so(
+    tiny: SearchSettings, tmp_path: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(finished_run, tmp_path / "run")
     for stage in ("scratch", "report"):
         (tmp_path / "run" / "stages" / f"{stage}.json").unlink()
     shutil.rmtree(tmp_path / "run" / "scratch")
 
-    def failing(*arguments, **settings):
+    def failing(*arguments: Any, **settings: Any) -> Any:
         raise TrainingError("training loss is nan at step 0")
 
-    monkeypatch.setattr(training, "train_scratch", failing)
+    monkeypatch.setattr("dagsmith.training.train_scratch", failing)
     with pytest.raises(RunError, match="no architecture could be trained"):
         search_models(tiny, tmp_path / "run")

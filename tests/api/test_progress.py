@@ -4,14 +4,14 @@ from dagsmith.progress import BarReporter, LineReporter, reporter
 
 
 class Clock:
-    def __init__(self):
+    def __init__(self) -> None:
         self.now = 0.0
 
-    def __call__(self):
+    def __call__(self) -> float:
         return self.now
 
 
-def lines(*steps, every=10.0):
+def lines(*steps: tuple[float, int], every: float = 10.0) -> list[str]:
     """The log of a stage whose steps are (seconds, done)."""
     file, clock = io.StringIO(), Clock()
     told = LineReporter(file, every, clock)
@@ -22,26 +22,38 @@ def lines(*steps, every=10.0):
     return file.getvalue().splitlines()
 
 
-def test_a_line_only_now_and_then():
+def test_a_line_only_now_and_then() -> None:
     assert lines((1, 1), (5, 2), (11, 20), (12, 21), (20.5, 40)) == [
         "search: begins",
         "search: 20 of 100 (20%), 0:11, about 0:46 left",
     ]
 
 
-def test_a_resumed_stage_does_not_count_what_was_done_before():
+def test_a_resumed_stage_does_not_count_what_was_done_before() -> None:
     assert lines((0, 80), (10, 90))[-1] == "search: 90 of 100 (90%), 0:10, about 0:10 left"
 
 
-def test_no_estimate_before_anything_is_done():
+def test_no_estimate_before_anything_is_done() -> None:
     assert lines((0, 50), (3700, 50))[-1] == "search: 50 of 100 (50%), 1:01:40"
 
 
-def test_a_file_is_no_terminal():
+def test_a_file_is_no_terminal() -> None:
     assert isinstance(reporter(io.StringIO()), LineReporter)
 
 
-def test_a_bar_shows_count_and_note():
+def test_the_note_does_not_repeat_the_stage() -> None:
+    file, clock = io.StringIO(), Clock()
+    told = LineReporter(file, 10.0, clock)
+    told.begin("data")
+    for clock.now, step in ((11.0, "data"), (22.0, "fit")):
+        told.told(step, 1, 2)
+    assert [line.rpartition(", ")[2] for line in file.getvalue().splitlines()[1:]] == [
+        "0:11",
+        "fit",
+    ]
+
+
+def test_a_bar_shows_count_and_note() -> None:
     file = io.StringIO()
     told = BarReporter(file)
     told.begin("supernet")

@@ -1,6 +1,8 @@
 import copy
 import json
 import math
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from dagsmith.result import JOINTS, read_result, validate_result, write_result
 METRICS = {"auc": 0.7, "logloss": 0.43}
 
 
-def document():
+def document() -> dict[str, Any]:
     model = {
         "rank": 1,
         "path": "models/1",
@@ -63,16 +65,16 @@ def document():
     }
 
 
-def changed(path, value):
+def changed(path: tuple[str | int, ...], value: Any) -> dict[str, Any]:
     result = copy.deepcopy(document())
-    place = result
+    place: Any = result
     for part in path[:-1]:
         place = place[part]
     place[path[-1]] = value
     return result
 
 
-def test_a_document_that_keeps_the_format_passes():
+def test_a_document_that_keeps_the_format_passes() -> None:
     validate_result(document())
 
 
@@ -97,27 +99,27 @@ def test_a_document_that_keeps_the_format_passes():
         (("search", "objectives"), "logloss", "search.objectives .* expected a list"),
     ],
 )
-def test_the_message_names_the_place(path, value, message):
+def test_the_message_names_the_place(path: tuple[str | int, ...], value: Any, message: str) -> None:
     with pytest.raises(ResultError, match=message):
         validate_result(changed(path, value))
 
 
 @pytest.mark.parametrize("key", [*document()])
-def test_no_part_of_the_document_may_be_missing(key):
+def test_no_part_of_the_document_may_be_missing(key: str) -> None:
     result = document()
     del result[key]
     with pytest.raises(ResultError, match=key):
         validate_result(result)
 
 
-def test_written_and_read_back(tmp_path):
+def test_written_and_read_back(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     write_result(path, document())
     assert read_result(path) == document()
     assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
 
 
-def test_a_bad_document_is_not_written(tmp_path):
+def test_a_bad_document_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(ResultError):
         write_result(tmp_path / "result.json", changed(("seconds", "data"), math.nan))
     assert list(tmp_path.iterdir()) == []
@@ -131,13 +133,13 @@ def test_a_bad_document_is_not_written(tmp_path):
         (json.dumps({"format": "other"}), "result.json: format is 'other'"),
     ],
 )
-def test_reading_a_foreign_file_names_it(tmp_path, text, message):
+def test_reading_a_foreign_file_names_it(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "result.json"
     path.write_text(text)
     with pytest.raises(ResultError, match=message):
         read_result(path)
 
 
-def test_reading_what_is_not_there(tmp_path):
+def test_reading_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match=r"has the search finished\?"):
         read_result(tmp_path / "result.json")

@@ -1,5 +1,7 @@
 import json
 import multiprocessing
+from multiprocessing.synchronize import Event
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +11,7 @@ from dagsmith.run_directory import RunDirectory, read_configuration
 SETTINGS = {"trials": 3, "seed": 0}
 
 
-def test_the_same_settings_open_it_again_and_others_are_refused(tmp_path):
+def test_the_same_settings_open_it_again_and_others_are_refused(tmp_path: Path) -> None:
     RunDirectory(tmp_path / "run", SETTINGS)
     RunDirectory(tmp_path / "run", SETTINGS)
     assert read_configuration(tmp_path / "run") == SETTINGS
@@ -19,10 +21,10 @@ def test_the_same_settings_open_it_again_and_others_are_refused(tmp_path):
         RunDirectory(tmp_path / "run", {"trials": 3})
 
 
-def test_a_finished_stage_is_not_run_again(tmp_path):
+def test_a_finished_stage_is_not_run_again(tmp_path: Path) -> None:
     calls = []
 
-    def work():
+    def work() -> dict[str, str]:
         calls.append(1)
         return {"path": "x"}
 
@@ -35,12 +37,14 @@ def test_a_finished_stage_is_not_run_again(tmp_path):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, OSError])
-def test_a_stage_that_ended_early_is_run_again_and_its_time_adds_up(tmp_path, monkeypatch, error):
+def test_a_stage_that_ended_early_is_run_again_and_its_time_adds_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
     directory = RunDirectory(tmp_path / "run", SETTINGS)
     clock = iter([0.0, 2.0, 10.0, 13.0])
     monkeypatch.setattr("dagsmith.run_directory.time.monotonic", lambda: next(clock))
 
-    def broken():
+    def broken() -> dict[str, str]:
         raise error
 
     with pytest.raises(error):
@@ -50,22 +54,22 @@ def test_a_stage_that_ended_early_is_run_again_and_its_time_adds_up(tmp_path, mo
     assert directory.seconds("search") == 5.0
 
 
-def test_a_full_disk_is_reported_as_itself(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_as_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = RunDirectory(tmp_path / "run", SETTINGS)
 
-    def full(*_):
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("dagsmith.run_directory.write_text", full)
 
-    def broken():
+    def broken() -> dict[str, str]:
         raise ValueError("the reason")
 
     with pytest.raises(ValueError, match="the reason"):
         directory.run("search", broken)
 
 
-def test_a_directory_of_something_else_is_refused(tmp_path):
+def test_a_directory_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(RunError, match=r"not empty and holds no run\.json"):
         RunDirectory(tmp_path, SETTINGS)
@@ -80,13 +84,13 @@ def test_a_directory_of_something_else_is_refused(tmp_path):
     ("text", "message"),
     [("{", "not JSON"), ('{"format": "x"}', "not a run of format"), ("[1]", "not a run of format")],
 )
-def test_a_damaged_or_foreign_record_is_refused(tmp_path, text, message):
+def test_a_damaged_or_foreign_record_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(RunError, match=message):
         RunDirectory(tmp_path, SETTINGS)
 
 
-def test_a_damaged_stage_record_is_named(tmp_path):
+def test_a_damaged_stage_record_is_named(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path / "run", SETTINGS)
     directory.run("data", lambda: {})
     (tmp_path / "run" / "stages" / "data.json").write_text("{")
@@ -94,13 +98,13 @@ def test_a_damaged_stage_record_is_named(tmp_path):
         directory.output("data")
 
 
-def _hold(path, ready, release):
+def _hold(path: Path, ready: Event, release: Event) -> None:
     with RunDirectory(path, SETTINGS).lock():
         ready.set()
         release.wait(30)
 
 
-def test_one_process_at_a_time(tmp_path):
+def test_one_process_at_a_time(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     ready, release = context.Event(), context.Event()
     other = context.Process(target=_hold, args=(tmp_path / "run", ready, release))

@@ -1,5 +1,7 @@
 import dataclasses
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from dagsmith.settings import FORMATS, RECIPES, SAMPLERS, SearchSettings
 from dagsmith.supernet.recipes import RECIPES as TRAINING_RECIPES
 
 
-def test_the_names_offered_are_those_that_exist():
+def test_the_names_offered_are_those_that_exist() -> None:
     assert set(SAMPLERS) == set(SEARCH_SAMPLERS)
     assert set(RECIPES) == set(TRAINING_RECIPES)
     assert set(FORMATS) == {"auto", *DATA_FORMATS}
@@ -28,7 +30,7 @@ def test_the_names_offered_are_those_that_exist():
         no_baselines=st.booleans(),
     )
 )
-def test_settings_survive_json(settings):
+def test_settings_survive_json(settings: SearchSettings) -> None:
     assert SearchSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
 
 
@@ -49,12 +51,12 @@ def test_settings_survive_json(settings):
         ({"test": "x.csv"}, "not for --data synthetic"),
     ],
 )
-def test_a_bad_setting_is_named(given_, message):
+def test_a_bad_setting_is_named(given_: dict[str, Any], message: str) -> None:
     with pytest.raises(RunError, match=message):
         SearchSettings.from_dict(given_)
 
 
-def test_every_setting_is_described():
+def test_every_setting_is_described() -> None:
     for field in dataclasses.fields(SearchSettings):
         assert field.metadata["help"], field.name
 
@@ -62,13 +64,13 @@ def test_every_setting_is_described():
 @pytest.mark.parametrize(
     ("text", "message"), [("{", "not JSON"), ("[]", "a JSON object, not list")]
 )
-def test_a_foreign_settings_file_is_named(tmp_path, text, message):
+def test_a_foreign_settings_file_is_named(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "settings.json"
     path.write_text(text)
     with pytest.raises(RunError, match=message):
         SearchSettings.read(path)
 
 
-def test_a_missing_settings_file_is_named(tmp_path):
+def test_a_missing_settings_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"none\.json: no such settings file"):
         SearchSettings.read(tmp_path / "none.json")

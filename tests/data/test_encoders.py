@@ -20,7 +20,6 @@ from dagsmith.data import (
     Vocabulary,
     prepare,
 )
-from dagsmith.data.encoders import FittedDense, FittedHashing, FittedVocabulary
 
 SCHEMA = Schema(
     Label("click"),
@@ -109,38 +108,6 @@ def test_bad_frames_are_refused(dataset: Dataset, click_log: pl.DataFrame) -> No
         dataset.encoders.encode(click_log.with_columns(price=pl.lit("dear")))
     with pytest.raises(DatasetError, match="row 1: label 'click' is 5, 0 or 1"):
         dataset.encoders.encode(click_log.with_columns(click=pl.lit(5)))
-
-
-@pytest.mark.parametrize(
-    ("transform", "expected"),
-    [
-        ("none", [-2, 0, 8]),
-        ("log", [0, 0, np.log(9)]),
-        ("standardise", [-2, -1, 3]),
-        ("log-standardise", [-1, -1, (np.log(9) - 2) / 2]),
-        ("min-max", [0, 0, 1]),
-    ],
-)
-def test_dense_transforms(transform: str, expected: list[float]) -> None:
-    feature = DenseFeature("x", transform, missing=7)  # type: ignore[arg-type]
-    fitted = FittedDense(feature, mean=2, std=2, low=0, high=4)
-    values = fitted.encode(np.array([-2, 0, 8, np.nan], dtype=np.float32))
-    assert values.dtype == np.float32
-    np.testing.assert_allclose(values, [*expected, 7], rtol=1e-6)
-
-
-def test_hexadecimal_hashing_is_the_remainder() -> None:
-    fitted = FittedHashing(CategoricalFeature("x", Hashing(1000, "hex")))
-    ids = fitted.ids(pl.Series(["68fd1e64", None, "ff", "not hex"]))
-    assert ids[:3].tolist() == [0x68FD1E64 % 1000 + 1, 0, 256]
-    assert 1 <= ids[3] <= 1000
-
-
-def test_an_empty_vocabulary_knows_nothing() -> None:
-    empty = pl.Series([], dtype=pl.String)
-    fitted = FittedVocabulary(CategoricalFeature("x"), empty, pl.Series([], dtype=pl.Int64))
-    assert fitted.ids(pl.Series(["a", None])).tolist() == [1, 0]
-    assert fitted.cardinality == 2
 
 
 def test_encoders_that_cannot_be_read(dataset: Dataset, tmp_path: Path) -> None:

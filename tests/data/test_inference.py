@@ -35,6 +35,7 @@ def table() -> pl.DataFrame:
             "member": rng.random(ROWS) < 0.5,
             "tags": rng.choice(["a|b|c", "a", "b"], ROWS),
             "history": [[1, 2, 3]] * ROWS,
+            "place": pl.Series([[1, 2]] * ROWS, dtype=pl.Array(pl.Int64, 2)),
             "when": pl.Series([None] * ROWS, dtype=pl.Date),
             "nothing": pl.Series([None] * ROWS, dtype=pl.String),
         }
@@ -54,6 +55,7 @@ def test_every_rule(table: pl.DataFrame, caplog: pytest.LogCaptureFixture) -> No
         CategoricalFeature("member"),
         MultiValuedFeature("tags", max_length=3),
         MultiValuedFeature("history", max_length=3),
+        MultiValuedFeature("place", max_length=2),
         CategoricalFeature("nothing"),
     )
     dropped = {record.args[0] for record in caplog.records if isinstance(record.args, tuple)}
@@ -82,7 +84,7 @@ def test_what_is_said_goes_before_what_is_guessed(table: pl.DataFrame) -> None:
 def test_a_table_is_guessed_alike_from_text_and_parquet(
     table: pl.DataFrame, tmp_path: Path
 ) -> None:
-    flat = table.drop("history", "when", "nothing", "member")
+    flat = table.drop("history", "place", "when", "nothing", "member")
     flat.write_csv(tmp_path / "t.csv")
     flat.write_parquet(tmp_path / "t.parquet")
     assert infer_schema(tmp_path / "t.csv") == infer_schema(tmp_path / "t.parquet")

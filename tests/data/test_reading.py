@@ -63,6 +63,15 @@ def test_a_file_that_only_claims_to_be_parquet(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_text_in_another_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"label,a\n0,caf\xe9\n")
+    with pytest.raises(DatasetError, match=r"t.csv: invalid utf-8"):
+        FileSource(path).sample()
+    with pytest.raises(DatasetError, match=r"t.csv, lines 2 to 2: invalid utf-8"):
+        list(FileSource(path).chunks({"label": False, "a": False}, skip_bad=False))
+
+
 def test_a_source_without_rows(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("label,a\n")

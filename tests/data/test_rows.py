@@ -5,6 +5,8 @@ import pytest
 from dagsmith.data import DatasetError, Label, MultiValuedFeature
 from dagsmith.data import rows as module
 
+PAIRS = pl.Array(pl.String, 2)
+
 
 @pytest.mark.parametrize(
     "column",
@@ -81,6 +83,7 @@ def test_texts_are_the_same_for_every_type() -> None:
     "column",
     [
         pl.Series("g", ["a|b", "", None, "c||d|e", "|"]),
+        pl.Series("g", [["a", "b"], ["", None], None, ["c", "d"], ["", ""]], dtype=PAIRS),
         pl.Series("g", [["a", "b"], [], None, ["c", "", "d", "e"], [None]]),
     ],
 )

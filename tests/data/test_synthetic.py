@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,12 +68,9 @@ def test_a_seed_is_another_log(tmp_path: Path) -> None:
 
 
 def test_impossible_laws_are_refused(tmp_path: Path) -> None:
-    for wrong in (
-        lambda: ClickLaw(cardinalities=(3, 3)),
-        lambda: ClickLaw(dense=0),
-        lambda: ClickLaw(click_rate=1),
-    ):
+    wrong: list[dict[str, Any]] = [{"cardinalities": (3, 3)}, {"dense": 0}, {"click_rate": 1}]
+    for options in wrong:
         with pytest.raises(DatasetError):
-            wrong()
+            ClickLaw(**options)
     with pytest.raises(DatasetError, match="3 rows cannot be split"):
         prepare_synthetic(tmp_path / "out", rows=3)

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,8 +56,8 @@ def test_padding_is_left_out(space: NASRecSpace, population: Population) -> None
         Graphs.of(each, features, MEMBERS) for each in (population, population.compact())
     )
     assert torch.equal(padded.nodes.index, compact.nodes.index)
-    assert torch.equal(padded.into.index, compact.into.index)
-    assert torch.equal(padded.into.offsets, compact.into.offsets)
+    np.testing.assert_array_equal(padded.into.row, compact.into.row)
+    np.testing.assert_array_equal(padded.into.group, compact.into.group)
 
 
 def test_a_graph_without_edges_or_ports() -> None:
@@ -69,3 +70,13 @@ def test_a_graph_without_edges_or_ports() -> None:
     )
     graphs = Graphs.of(population, NodeFeatures.fit(population), 1)
     assert graphs.into(torch.zeros(0, 1, 2, DIM)).tolist() == [[[0.0] * DIM] * 2]
+
+
+@pytest.mark.parametrize("which", ["into", "out_of", "graphs"])
+def test_the_derivative_of_sums(which: str) -> None:
+    population = SPACE.decode_many(SPACE.sample(2, np.random.default_rng(0)))
+    graphs = Graphs.of(population, NodeFeatures.fit(population), MEMBERS)
+    ports = 1 if which == "graphs" else len(population.vocabulary.ports)
+    shape = (ports, MEMBERS, int(population.present.sum()), 2)
+    rows = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(getattr(graphs, which), (rows,))

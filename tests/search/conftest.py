@@ -1,4 +1,4 @@
-"""A small space, a table that knows the truth about it, and a predictor that fits in milliseconds."""
+"""A small space, a table that knows the truth about it, and a predictor that fits at once."""
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -192,7 +192,7 @@ def test_a_missing_cost_is_named(
         costs=costs,
         limits=(CostLimit("flop", 1.0),),
     )
-    with pytest.raises(SearchError, match="no cost 'flop'.*did you mean 'flops'"):
+    with pytest.raises(SearchError, match=r"no cost 'flop'.*did you mean 'flops'"):
         sampler.propose(record_of(space, evaluator), 2, np.random.default_rng(0))
 
 

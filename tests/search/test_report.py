@@ -1,6 +1,8 @@
 import json
 import math
 import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from dagsmith.search.figure_style import cut_y, duration, robust_range
 from dagsmith.search.figures import (
+    TrialRecord,
     figure_models,
     figure_pareto,
     figure_predicted_measured,
@@ -23,9 +26,9 @@ from dagsmith.space import nasrec_small
 SPACE = nasrec_small(dense_features=3, sparse_fields=4, blocks=2)
 
 
-def _records(count=24, seed=0):
+def _records(count: int = 24, seed: int = 0) -> list[TrialRecord]:
     rng = np.random.default_rng(seed)
-    records = []
+    records: list[TrialRecord] = []
     for number, genotype in enumerate(SPACE.sample(count, rng)):
         failed, drawn = number % 11 == 5, number < 8
         loss = float(0.44 + 0.02 * rng.random())
@@ -45,15 +48,15 @@ def _records(count=24, seed=0):
     return records
 
 
-def _metrics(loss, auc=0.7):
+def _metrics(loss: float, auc: float = 0.7) -> dict[str, float]:
     return {"auc": auc, "logloss": loss}
 
 
-def _result(models=2):
+def _result(models: int = 2) -> dict[str, Any]:
     architectures = [
         SPACE.decode(genotype) for genotype in SPACE.sample(models, np.random.default_rng(1))
     ]
-    found = [
+    found: list[dict[str, Any]] = [
         {
             "rank": rank,
             "path": f"models/{rank}",
@@ -79,7 +82,9 @@ def _result(models=2):
         }
         for rank, architecture in enumerate(architectures, 1)
     ]
-    baseline = {key: found[0][key] for key in ("key", "parameters", "flops", "seeds", "runs")}
+    baseline: dict[str, Any] = {
+        key: found[0][key] for key in ("key", "parameters", "flops", "seeds", "runs")
+    }
     baseline |= {"name": "dcnv2", "valid": _metrics(0.45), "test": _metrics(0.4567)}
     return {
         "format": "dagsmith.result/1",
@@ -143,12 +148,12 @@ def _result(models=2):
     }
 
 
-def _figures(html):
+def _figures(html: str) -> list[Any]:
     texts = re.findall(r"<script type='application/json'>(.*?)</script>", html, re.DOTALL)
     return [json.loads(text) for text in texts]
 
 
-def test_report_needs_no_other_file_and_holds_every_figure():
+def test_report_needs_no_other_file_and_holds_every_figure() -> None:
     html = report_html(_result(), _records())
     # plotly.js itself names a few hosts (maps, a logo); nothing of them is loaded by a tag.
     assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)\s*=", html)
@@ -157,7 +162,7 @@ def test_report_needs_no_other_file_and_holds_every_figure():
     assert len(re.findall(r"<div class='drawing'>\s*<svg", html)) == 2
 
 
-def test_report_states_what_the_result_holds():
+def test_report_states_what_the_result_holds() -> None:
     html = report_html(_result(), _records())
     for text in (
         "0.4320",  # test log loss of model 1
@@ -174,7 +179,7 @@ def test_report_states_what_the_result_holds():
         assert text in html, text
 
 
-def test_text_of_the_user_cannot_become_markup():
+def test_text_of_the_user_cannot_become_markup() -> None:
     result = _result()
     result["dataset"]["name"] = "</script><b>evil"
     result["baselines"][0]["name"] = "</script><b>evil"
@@ -183,7 +188,7 @@ def test_text_of_the_user_cannot_become_markup():
     assert len(_figures(html)) == 8
 
 
-def test_report_without_predictions_models_or_trials():
+def test_report_without_predictions_models_or_trials() -> None:
     result = _result(models=1)
     result |= {"models": [], "baselines": [], "pareto_front": [], "rounds": []}
     result["rank_correlation"] = [row for row in result["rank_correlation"] if row["value"] is None]
@@ -192,7 +197,7 @@ def test_report_without_predictions_models_or_trials():
     assert "NaN" not in html.split("</script>", 1)[1]
 
 
-def test_write_report_replaces_the_old_one_and_leaves_nothing_else(tmp_path):
+def test_write_report_replaces_the_old_one_and_leaves_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text("old")
     write_report(path, _result(), _records())
@@ -202,7 +207,7 @@ def test_write_report_replaces_the_old_one_and_leaves_nothing_else(tmp_path):
 
 @pytest.mark.parametrize(("metric", "better"), [("logloss", min), ("auc", max)])
 @pytest.mark.parametrize("against", ["evaluations", "seconds"])
-def test_best_so_far_is_the_best_of_each_prefix(metric, better, against):
+def test_best_so_far_is_the_best_of_each_prefix(metric: str, better: Any, against: str) -> None:
     records = _records()
     figure = figure_progress(records, metric, against=against)
     values = [r["metrics"][metric] for r in records if r["state"] == "complete"]
@@ -216,12 +221,12 @@ def test_best_so_far_is_the_best_of_each_prefix(metric, better, against):
     assert list(best.x) == x
 
 
-def test_progress_against_something_else_is_an_error():
+def test_progress_against_something_else_is_an_error() -> None:
     with pytest.raises(ValueError, match="'evaluations' or 'seconds'"):
         figure_progress(_records(), against="days")
 
 
-def test_predicted_against_measured_shows_only_predictions_made_before():
+def test_predicted_against_measured_shows_only_predictions_made_before() -> None:
     records = _records()
     figure = figure_predicted_measured(records)
     points = figure.data[-1] if figure.data[-1].x[0] is not None else figure.data[-2]
@@ -233,7 +238,7 @@ def test_predicted_against_measured_shows_only_predictions_made_before():
     assert list(zip(points.x, points.y, strict=True)) == expected
 
 
-def test_joints_without_a_value_are_not_drawn_as_zero():
+def test_joints_without_a_value_are_not_drawn_as_zero() -> None:
     figure = figure_rank_joints(_result()["rank_correlation"])
     assert list(figure.data[0].x) == [0.512]
     error = figure.data[0].error_x
@@ -241,12 +246,12 @@ def test_joints_without_a_value_are_not_drawn_as_zero():
     assert error.arrayminus[0] == pytest.approx(0.512 - 0.3)
 
 
-def test_rounds_without_a_value_are_left_out():
+def test_rounds_without_a_value_are_left_out() -> None:
     rounds = [*_result()["rounds"], {"round": 2, "value": None, "low": None, "high": None, "n": 1}]
     assert list(figure_rank_by_round(rounds).data[0].x) == [1]
 
 
-def test_every_model_and_baseline_is_inside_the_pareto_frame():
+def test_every_model_and_baseline_is_inside_the_pareto_frame() -> None:
     result = _result()
     figure = figure_pareto(result, _records())
     low, high = figure.layout.yaxis.range
@@ -256,7 +261,7 @@ def test_every_model_and_baseline_is_inside_the_pareto_frame():
     assert {"trial", "Pareto front", "found, from scratch", "DCNv2, hand-made"} <= names
 
 
-def test_models_figure_holds_the_bayes_limit_and_every_seed():
+def test_models_figure_holds_the_bayes_limit_and_every_seed() -> None:
     figure = figure_models(_result())
     assert any(trace.name == "Bayes limit 0.4211" for trace in figure.data)
     seeds = next(trace for trace in figure.data if trace.name == "one seed")
@@ -265,7 +270,7 @@ def test_models_figure_holds_the_bayes_limit_and_every_seed():
     assert low < 0.4211 < high
 
 
-def test_seconds_are_in_the_order_of_the_stages_and_leave_out_the_total():
+def test_seconds_are_in_the_order_of_the_stages_and_leave_out_the_total() -> None:
     figure = figure_seconds({"total": 9.0, "search": 5.0, "data": 1.0, "own": 3.0})
     assert list(figure.data[0].y) == ["data", "search", "own"]
 
@@ -274,7 +279,7 @@ def test_seconds_are_in_the_order_of_the_stages_and_leave_out_the_total():
     ("seconds", "text"),
     [(0.44, "0.4 s"), (59.97, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")],
 )
-def test_duration(seconds, text):
+def test_duration(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
@@ -282,11 +287,14 @@ def test_duration(seconds, text):
     st.lists(st.floats(-1e6, 1e6), max_size=40),
     st.lists(st.floats(-1e6, 1e6), max_size=5),
 )
-def test_robust_range_holds_the_quartiles_and_all_that_must_be_kept(values, keep):
+def test_robust_range_holds_the_quartiles_and_all_that_must_be_kept(
+    values: list[float], keep: list[float]
+) -> None:
     bounds = robust_range(values, keep)
     if not values and not keep:
         assert bounds is None
         return
+    assert bounds is not None
     low, high = bounds
     assert math.isfinite(low)
     assert low < high
@@ -297,7 +305,7 @@ def test_robust_range_holds_the_quartiles_and_all_that_must_be_kept(values, keep
         assert low <= value <= high
 
 
-def test_cut_points_are_counted_for_the_reader():
+def test_cut_points_are_counted_for_the_reader() -> None:
     figure = figure_seconds({"data": 1.0})
     cut_y(figure, (0.0, 1.0), [0.5, 2.0, 3.0])
     assert figure.data[-1].name == "2 beyond the frame"

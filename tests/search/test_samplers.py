@@ -92,9 +92,9 @@ def test_an_exhausted_space_keeps_answering(
     sampler = make_sampler(name, exhaustible, 0, initial=4, predictor=predictor)
     study = optuna.create_study(sampler=sampler)
     study.optimize(
-        lambda trial: float(len(exhaustible.suggest(trial).nodes)) + trial.number, n_trials=80
+        lambda trial: float(len(exhaustible.suggest(trial).nodes)) + trial.number, n_trials=60
     )
-    assert len(study.trials) == 80
+    assert len(study.trials) == 60
 
 
 @pytest.mark.parametrize("name", OURS)

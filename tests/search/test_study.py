@@ -29,7 +29,7 @@ def test_another_purpose_is_refused_with_both_named(
     open_study(file, "a", space, logloss, context=DATA)
     with pytest.raises(StudyError, match="made with data 'fingerprint-a', not 'fingerprint-b'"):
         open_study(file, "a", space, logloss, context={"data": "fingerprint-b"})
-    with pytest.raises(StudyError, match="made with objectives .*logloss.*not .*auc"):
+    with pytest.raises(StudyError, match=r"made with objectives .*logloss.*not .*auc"):
         open_study(file, "a", space, parse_objectives("auc"), context=DATA)
     with pytest.raises(StudyError, match="made with slots"):
         open_study(file, "a", nasrec_small(4, 5, blocks=2), logloss, context=DATA)

@@ -1,0 +1,289 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from dagsmith.search import (
+    MetropolisHastingsSampler,
+    MetropolisHastingsSettings,
+    Objective,
+    SearchError,
+    make_sampler,
+    open_study,
+    run_search,
+)
+from dagsmith.space import Architecture, SearchSpace, Vocabulary
+
+PROGRAM = """
+import os, runpy, signal, sys
+folder, file, name, sampler, deadly = sys.argv[1:]
+here = runpy.run_path(folder + "/conftest.py")
+tests = runpy.run_path(folder + "/test_loop.py")
+def die(call):
+    if call == int(deadly):
+        os.kill(os.getpid(), signal.SIGKILL)
+tests["search"](file, name, sampler, here["small_space"](), here["TableEvaluator"](after=die),
+    here["linear"], 26)
+"""
+
+
+def search(
+    storage: object,
+    name: str,
+    sampler: str,
+    space: SearchSpace,
+    evaluator: object,
+    predictor: Callable[[Vocabulary, int], object],
+    trials: int,
+) -> optuna.Study:
+    study = open_study(storage, name, space, (Objective("logloss", "minimize"),))
+    settings = MetropolisHastingsSettings(initial=8, warm_up=64, chains=16, steps=4)
+
+    def factory(seed: int) -> optuna.samplers.BaseSampler:
+        if sampler == "mh":
+            return MetropolisHastingsSampler(
+                space, predictor=predictor, settings=settings, seed=seed
+            )
+        return make_sampler(sampler, space, seed, initial=8)
+
+    run_search(
+        study,
+        space,
+        evaluator,
+        sampler=factory,
+        trials=trials,
+        initial=10,
+        batch=6,
+        seed=3,
+    )
+    return study
+
+
+def story(study: optuna.Study) -> list[tuple[object, ...]]:
+    """What a finished search is: every evaluated trial, in order, with all that it holds."""
+    left_out = ("worker", "seconds")
+    return [
+        (
+            trial.state,
+            trial.values,
+            trial.params,
+            {k: v for k, v in trial.user_attrs.items() if k not in left_out},
+        )
+        for trial in study.trials
+        if "interrupted" not in trial.user_attrs
+    ]
+
+
+def in_memory() -> optuna.storages.InMemoryStorage:
+    return optuna.storages.InMemoryStorage()
+
+
+def test_one_architecture_is_one_trial_with_all_that_is_known(
+    tmp_path: Path,
+    space: SearchSpace,
+    evaluator: Callable,
+    predictor: Callable,
+    costs: Callable,
+    logloss_flops: tuple[Objective, ...],
+) -> None:
+    table = evaluator()
+    study = open_study(tmp_path / "s.db", "a", space, logloss_flops)
+    settings = MetropolisHastingsSettings(initial=8, warm_up=64, chains=16, steps=4)
+    seen: list[tuple[str, int, int | None]] = []
+    summary = run_search(
+        study,
+        space,
+        table,
+        sampler=lambda seed: MetropolisHastingsSampler(
+            space, predictor=predictor, settings=settings, costs=costs, objectives=logloss_flops
+        ),
+        trials=14,
+        initial=8,
+        batch=4,
+        costs=costs,
+        progress=lambda stage, done, total: seen.append((stage, done, total)),
+    )
+    assert (summary.evaluated, summary.failed, summary.added, summary.rounds) == (14, 0, 14, 3)
+    assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
+    assert seen[-1] == ("search", 14, 14)
+    assert len(set(table.calls)) == len(table.calls) == 14
+    for trial in study.trials:
+        notes = trial.user_attrs
+        architecture = space.decode(space.from_params(trial.params))
+        assert Architecture.from_json(notes["architecture"]).key == notes["key"] == architecture.key
+        flops = float(costs(space.decode_many(space.from_params(trial.params)[None]))["flops"][0])
+        assert trial.values == [table.logloss(architecture), flops]
+        assert notes["costs.flops"] == flops
+        assert notes["metrics.auc"] == pytest.approx(1.2 - trial.values[0])
+        assert notes["fidelity"] == "table"
+        assert notes["seconds"] == 0.0
+        assert notes["round"] == (0 if trial.number < 8 else 1 if trial.number < 12 else 2)
+        assert ("predicted.logloss" in notes) == (trial.number >= 8)
+        if trial.number >= 8:
+            assert notes["predicted.flops"] == flops
+            assert notes["predicted.logloss"] != trial.values[0]
+
+
+@pytest.mark.parametrize("sampler", ["mh", "evolution", "random", "tpe", "nsga2", "qmc"])
+def test_a_search_in_pieces_ends_as_one_in_one_go(
+    sampler: str, space: SearchSpace, evaluator: Callable, predictor: Callable
+) -> None:
+    whole = search(in_memory(), "a", sampler, space, evaluator(), predictor, 26)
+    storage = in_memory()
+    for trials in (3, 11, 22, 26, 26):
+        pieces = search(storage, "a", sampler, space, evaluator(), predictor, trials)
+    assert len(story(whole)) == 26
+    assert story(pieces) == story(whole)
+
+
+@pytest.mark.parametrize("sampler", ["mh", "tpe"])
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_killed_in_the_middle_and_resumed_it_ends_as_uninterrupted(
+    sampler: str, tmp_path: Path, space: SearchSpace, evaluator: Callable, predictor: Callable
+) -> None:
+    file = tmp_path / "s.db"
+    folder = str(Path(__file__).parent)
+    # Dead once in the initial design, once in a round of proposals.
+    for deadly in (6, 9):
+        run = subprocess.run(
+            [sys.executable, "-c", PROGRAM, folder, str(file), "a", sampler, str(deadly)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+        assert run.returncode == -signal.SIGKILL, run.stderr
+    resumed = search(file, "a", sampler, space, evaluator(), predictor, 26)
+    whole = search(in_memory(), "a", sampler, space, evaluator(), predictor, 26)
+    assert story(resumed) == story(whole)
+    states = [trial.state for trial in resumed.trials]
+    assert states.count(TrialState.FAIL) == 2
+    assert TrialState.RUNNING not in states
+
+
+def test_an_interruption_leaves_a_state_to_go_on_from(
+    space: SearchSpace, evaluator: Callable, predictor: Callable
+) -> None:
+    def interrupt(call: int) -> None:
+        if call == 13:
+            raise KeyboardInterrupt
+
+    storage = in_memory()
+    with pytest.raises(KeyboardInterrupt):
+        search(storage, "a", "mh", space, evaluator(after=interrupt), predictor, 26)
+    study = optuna.load_study(study_name="a", storage=storage)
+    assert [t.user_attrs.get("interrupted") for t in study.trials][-1] == "KeyboardInterrupt"
+    resumed = search(storage, "a", "mh", space, evaluator(), predictor, 26)
+    whole = search(in_memory(), "a", "mh", space, evaluator(), predictor, 26)
+    assert story(resumed) == story(whole)
+
+
+def test_a_failed_evaluation_fails_its_trial_and_the_search_goes_on(
+    space: SearchSpace, evaluator: Callable, predictor: Callable
+) -> None:
+    table = evaluator(fail=range(6))
+    study = search(in_memory(), "a", "mh", space, table, predictor, 26)
+    failed = [trial for trial in study.trials if trial.state == TrialState.FAIL]
+    assert 0 < len(failed) < 26
+    assert {trial.user_attrs["failure"] for trial in failed} == {"loss became NaN"}
+    assert len(study.trials) == len(set(table.calls)) == len(table.calls) == 26
+
+
+def test_a_value_that_is_not_finite_is_a_failure(
+    space: SearchSpace, evaluator: Callable, predictor: Callable
+) -> None:
+    table = evaluator()
+    table.logloss = lambda architecture: float("nan")
+    study = search(in_memory(), "a", "random", space, table, predictor, 3)
+    assert [t.user_attrs["failure"] for t in study.trials] == ["logloss is nan"] * 3
+
+
+def test_a_missing_objective_is_named_and_its_architecture_stays_free(
+    space: SearchSpace, evaluator: Callable
+) -> None:
+    study = open_study(in_memory(), "a", space, (Objective("accuracy", "maximize"),))
+    with pytest.raises(SearchError, match="no 'accuracy', which is an objective"):
+        run_search(
+            study,
+            space,
+            evaluator(),
+            sampler=lambda seed: make_sampler("random", space, seed),
+            trials=3,
+        )
+    assert [t.state for t in study.trials] == [TrialState.FAIL]
+    assert "interrupted" in study.trials[0].user_attrs
+
+
+def test_a_space_may_be_smaller_than_the_number_of_trials(
+    exhaustible: SearchSpace, evaluator: Callable, logloss: tuple[Objective, ...]
+) -> None:
+    genotypes = exhaustible.sample(4000, np.random.default_rng(0))
+    _, first = np.unique(exhaustible.decode_many(genotypes).fingerprint(), return_index=True)
+    everything = {exhaustible.decode(genotypes[row]).key for row in first}
+    for sampler in ("random", "tpe"):
+        table = evaluator()
+        study = open_study(in_memory(), sampler, exhaustible, logloss)
+        summary = run_search(
+            study,
+            exhaustible,
+            table,
+            sampler=lambda seed: make_sampler(sampler, exhaustible, seed, initial=8),  # noqa: B023
+            trials=10_000,
+            initial=8,
+            batch=16,
+        )
+        assert summary.exhausted
+        assert set(table.calls) == everything
+        assert summary.evaluated == len(everything) == len(table.calls)
+
+
+def test_trials_of_others_are_known_and_counted(
+    space: SearchSpace, evaluator: Callable, predictor: Callable, logloss: tuple[Objective, ...]
+) -> None:
+    storage, table = in_memory(), evaluator()
+    study = open_study(storage, "a", space, logloss)
+    genotypes = space.sample(6, np.random.default_rng(0))
+    for genotype in genotypes:
+        study.add_trial(
+            optuna.create_trial(
+                params=space.to_params(genotype),
+                distributions=dict(space.distributions()),
+                value=table.logloss(space.decode(genotype)),
+            )
+        )
+    search(storage, "a", "mh", space, table, predictor, 26)
+    assert len(study.trials) == 26
+    assert len(table.calls) == 20
+    assert not {space.decode(g).key for g in genotypes} & set(table.calls)
+
+
+@pytest.mark.parametrize("field", ["trials", "initial", "batch", "seed"])
+def test_settings_out_of_range_are_named(
+    field: str, space: SearchSpace, evaluator: Callable, logloss: tuple[Objective, ...]
+) -> None:
+    study = open_study(in_memory(), "a", space, logloss)
+    settings = {"trials": 3, "initial": 2, "batch": 2, "seed": 0} | {field: -1}
+    with pytest.raises(SearchError, match=f"{field} is -1"):
+        run_search(
+            study,
+            space,
+            evaluator(),
+            sampler=lambda seed: make_sampler("random", space, seed),
+            **settings,
+        )
+
+
+def test_attributes_are_plain_json(
+    space: SearchSpace, evaluator: Callable, predictor: Callable
+) -> None:
+    study = search(in_memory(), "a", "mh", space, evaluator(), predictor, 14)
+    for trial in study.trials:
+        assert json.loads(json.dumps(trial.user_attrs, allow_nan=False)) == trial.user_attrs

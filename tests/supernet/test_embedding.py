@@ -1,0 +1,102 @@
+from collections.abc import Callable, Sequence
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dagsmith.data import SparseField
+from dagsmith.supernet import EmbeddingTable, RowwiseAdagrad
+
+Rows = tuple[Tensor, Tensor, Tensor]
+
+
+def look_up_by_loops(table: EmbeddingTable, ids: Tensor, row_cap: int | None = None) -> Tensor:
+    """``[batch, dim, fields]``, a table per field and a value at a time."""
+    weight, starts = table.weight.detach(), [0]
+    for field in table.fields:
+        starts.append(starts[-1] + min(field.cardinality, row_cap or field.cardinality))
+    result = torch.zeros(len(ids), table.dim, len(table.fields))
+    for row in range(len(ids)):
+        for number, field in enumerate(table.fields):
+            values = [int(value) for value in ids[row, field.columns]]
+            if field.multivalued:
+                values = [value for value in values if value != 0]
+            size = starts[number + 1] - starts[number]
+            for value in values:
+                result[row, :, number] += weight[starts[number] + value % size] / len(values)
+    return result
+
+
+@pytest.mark.parametrize("row_cap", [None, 4])
+@pytest.mark.parametrize("sparse", [True, False])
+def test_a_look_up_is_a_row_or_the_mean_of_rows(
+    fields: tuple[SparseField, ...],
+    draw_rows: Callable[[Sequence[SparseField], int, int], Rows],
+    row_cap: int | None,
+    sparse: bool,
+) -> None:
+    """With 6 tags and a cap of 4, tag 4 wraps to row 0 and still is no padding."""
+    table = EmbeddingTable(fields, 5, sparse=sparse, row_cap=row_cap)
+    ids = draw_rows(fields, 0, 40)[1]
+    ids[0, 1:4] = 0
+    assert (ids[:, 1:4] == 4).any()
+    found = table(ids)
+    torch.testing.assert_close(found, look_up_by_loops(table, ids, row_cap))
+    assert not found[0, :, 1].any()
+    assert found.is_contiguous()
+
+
+def test_padding_gives_no_gradient(fields: tuple[SparseField, ...]) -> None:
+    table = EmbeddingTable(fields, 5, sparse=False)
+    ids = torch.tensor([[1, 2, 0, 0, 1, 1]])
+    table(ids).sum().backward()
+    gradient = table.weight.grad
+    assert gradient is not None
+    first_tag = 11
+    assert not gradient[first_tag].any()
+    torch.testing.assert_close(gradient[first_tag + 2], torch.ones(5))
+
+
+def test_a_sparse_gradient_lists_the_rows_touched(fields: tuple[SparseField, ...]) -> None:
+    tables = [EmbeddingTable(fields, 5, sparse=sparse, seed=2) for sparse in (True, False)]
+    ids = torch.tensor([[1, 2, 3, 0, 1, 1], [1, 5, 5, 2, 2, 16]])
+    for table in tables:
+        table(ids).square().sum().backward()
+    sparse, dense = (table.weight.grad for table in tables)
+    assert sparse is not None
+    assert dense is not None
+    assert sparse.is_sparse
+    assert sparse.coalesce().indices().shape[1] < 12
+    torch.testing.assert_close(sparse.to_dense(), dense)
+
+
+def test_tables_are_xavier_normal_each_by_its_own_size() -> None:
+    fields = [
+        SparseField("few", 100, slice(0, 1), False),
+        SparseField("many", 20_000, slice(1, 2), False),
+    ]
+    weight = EmbeddingTable(fields, 16, seed=1).weight.detach()
+    assert float(weight[:100].std()) == pytest.approx((2 / 116) ** 0.5, rel=0.1)
+    assert float(weight[100:].std()) == pytest.approx((2 / 20_016) ** 0.5, rel=0.02)
+    assert torch.equal(weight, EmbeddingTable(fields, 16, seed=1).weight)
+    assert not torch.equal(weight, EmbeddingTable(fields, 16, seed=2).weight)
+
+
+def test_rowwise_adagrad_is_the_formula_on_a_dense_table() -> None:
+    torch.manual_seed(0)
+    table = nn.Embedding(9, 4, sparse=True)
+    optimizer = RowwiseAdagrad([table.weight], lr=0.3)
+    expected, total = table.weight.detach().clone(), torch.zeros(9)
+    for step in range(5):
+        ids = torch.randint(8, (6,))  # with repetitions, and never row 8
+        factor = torch.randn(6, 4)
+        (table(ids) * factor).sum().backward()
+        gradient = torch.zeros(9, 4).index_add(0, ids, factor)
+        total += gradient.square().mean(dim=1)
+        rate = 0.3 / (1 + step)
+        optimizer.param_groups[0]["lr"] = rate
+        expected -= rate * gradient / (total.sqrt() + 1e-8).unsqueeze(1)
+        optimizer.step()
+        assert table.weight.grad is None
+        torch.testing.assert_close(table.weight.detach(), expected)
+    torch.testing.assert_close(optimizer.state[table.weight]["sum"], total)
