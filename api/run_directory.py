@@ -8,6 +8,7 @@ checkpoint.
 
 import fcntl
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -28,7 +29,8 @@ class RunDirectory:
         configuration: the job's settings, JSON-ready.
 
     Raises:
-        RunError: the directory belongs to a job with other settings, or to no job.
+        RunError: the directory belongs to no job, or to one with other settings that has
+            finished a stage.
     """
 
     def __init__(self, path: str | Path, configuration: Mapping[str, Any]) -> None:
@@ -36,15 +38,25 @@ class RunDirectory:
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} is a file; expected a directory for --out")
         record = self.path / "run.json"
-        if record.exists():
-            _same(read_configuration(self.path), configuration, self.path)
-            return
-        if self.path.is_dir() and any(self.path.iterdir()):
-            raise RunError(
-                f"{self.path} is not empty and holds no run.json; give --out a new directory"
-            )
         document = {"format": FORMAT, "configuration": dict(configuration)}
-        write_text(record, json.dumps(document, indent=2) + "\n")
+        text = json.dumps(document, indent=2) + "\n"
+        if not record.exists():
+            if self.path.is_dir() and any(self.path.iterdir()):
+                raise RunError(
+                    f"{self.path} is not empty and holds no run.json; give --out a new directory"
+                )
+            write_text(record, text)
+            return
+        made = read_configuration(self.path)
+        if made == configuration:
+            return
+        if self._anything_finished():
+            _refuse(made, configuration, self.path)
+        # A first try with a mistake in it has finished nothing: its correction may take the place.
+        with self.lock():
+            for leftover in ("stages", "data"):
+                shutil.rmtree(self.path / leftover, ignore_errors=True)
+            write_text(record, text)
 
     def output(self, stage: str) -> dict[str, Any] | None:
         """The output of a finished stage, or None."""
@@ -81,6 +93,10 @@ class RunDirectory:
             except BlockingIOError:
                 raise RunError(f"another process is at work in {self.path}") from None
             yield
+
+    def _anything_finished(self) -> bool:
+        stages = (file.stem for file in (self.path / "stages").glob("*.json"))
+        return any(self.output(stage) is not None for stage in stages)
 
     def _file(self, stage: str) -> Path:
         return self.path / "stages" / f"{stage}.json"
@@ -122,7 +138,7 @@ def read_configuration(path: str | Path) -> dict[str, Any]:
     return dict(document["configuration"])
 
 
-def _same(made: Mapping[str, Any], asked: Mapping[str, Any], path: Path) -> None:
+def _refuse(made: Mapping[str, Any], asked: Mapping[str, Any], path: Path) -> None:
     for key in [*asked, *(key for key in made if key not in asked)]:
         if made.get(key) != asked.get(key):
             raise RunError(

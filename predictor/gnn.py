@@ -26,7 +26,7 @@ from dagsmith.predictor.threads import for_each, one_thread
 from dagsmith.predictor.training import Progress, train
 from dagsmith.space import Population, Vocabulary
 
-_CHUNK = 256
+_CHUNK = 128
 """Architectures scored at once: their hidden states stay in the processor's cache."""
 
 

@@ -42,11 +42,12 @@ class DirectedRound(nn.Module):
         self.port_back = nn.Parameter(1.0 + spread * draw[1])
         self.norm = EnsembleNorm(members, dim)
 
-    def forward(self, hidden: Tensor, encoding: Tensor, graphs: Graphs) -> Tensor:
+    def forward(self, hidden: Tensor | None, encoding: Tensor, graphs: Graphs) -> Tensor:
         """Return the new hidden states.
 
         Args:
-            hidden: ``[members, nodes, dim]``.
+            hidden: ``[members, nodes, dim]``, or None in the first round, where the state of a
+                node is its encoding.
             encoding: of the different nodes, ``[members, tokens, dim]``.
             graphs: the batch.
 
@@ -54,16 +55,20 @@ class DirectedRound(nn.Module):
             ``[members, nodes, dim]``.
         """
 
+        def mapped(linear: EnsembleLinear) -> Tensor:
+            # There are far fewer different nodes than nodes: map those, then copy.
+            return graphs.nodes(linear(encoding)) if hidden is None else linear(hidden)
+
         def heard(
             message: EnsembleLinear, port: Tensor, sums: Sums, gate: EnsembleLinear
         ) -> Tensor:
-            # There are far fewer different nodes than nodes: make their gates, then copy.
             gates = graphs.nodes(torch.sigmoid(gate(encoding)))
-            return sums(message(hidden) * port) * gates
+            return sums(mapped(message) * port) * gates
 
         update = (
-            self.own(hidden)
+            mapped(self.own)
             + heard(self.forth, self.port_forth, graphs.into, self.gate_forth)
             + heard(self.back, self.port_back, graphs.out_of, self.gate_back)
         )
-        return hidden + nn.functional.gelu(self.norm(update))
+        before = graphs.nodes(encoding) if hidden is None else hidden
+        return before + nn.functional.gelu(self.norm(update))

@@ -14,8 +14,8 @@ class GraphNetwork(nn.Module):
     """An ensemble of graph networks that score architectures.
 
     A node is encoded by its kind's own encoder (`NodeFeatures` holds one block of columns per
-    kind) into the hidden width; `rounds` of `DirectedRound` follow; sum, mean and maximum over
-    the nodes are read by a small network with one output per target. Nothing depends on the
+    kind) into the hidden width; `rounds` of `DirectedRound` follow; sum, mean and maximum
+    over the nodes are read by a small network with one output per target. Nothing depends on the
     order of the nodes.
 
     Args:
@@ -91,15 +91,16 @@ class GraphNetwork(nn.Module):
         """
         features = graphs.tokens.expand(self.members, -1, -1)
         encoding = self.mix(nn.functional.gelu(self.encode(features)))
-        hidden = graphs.nodes(encoding)
-        for round_ in self.rounds:
+        first, *others = self.rounds
+        hidden: Tensor = first(None, encoding, graphs)
+        for round_ in others:
             hidden = round_(hidden, encoding, graphs)
         summary = self.readout(hidden, graphs)
         scores: Tensor = self.output(nn.functional.gelu(self.hidden(summary)))
         return scores
 
     def readout(self, hidden: Tensor, graphs: Graphs) -> Tensor:
-        """Sum, mean and maximum over each graph's nodes, ``[members, batch, 3 * dim]``."""
+        """Sum, mean and maximum of each graph's nodes, ``[members, batch, 3 * dim]``."""
         total = graphs.graphs(hidden)
         mean = total / graphs.sizes.clamp(min=1)[:, None]
         peak = torch.segment_reduce(

@@ -1,4 +1,4 @@
-"""How every figure looks: colours, axes, legends, and limits that outliers do not stretch.
+"""How every figure looks: colours, names, axes, and limits that outliers do not stretch.
 
 The colours are those of Okabe and Ito, told apart by colour-blind readers; symbols differ as well,
 so that a figure survives being printed in grey.
@@ -10,8 +10,33 @@ from collections.abc import Sequence
 import numpy as np
 from plotly import graph_objects as go
 
+from dagsmith.search.objectives import METRICS
+
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 INK, MUTED, PALE, GRID = "#1f2933", "#66727f", "#a9b4c0", "#e6eaee"
+
+METRIC_TITLES = {"logloss": "log loss", "auc": "AUC", "normalized_entropy": "normalised entropy"}
+MODEL_TITLES = {"dnn": "DNN", "deepfm": "DeepFM", "dcnv2": "DCNv2"}
+JOINT_TITLES = {
+    "predictor-supernet": "predictor → supernet",
+    "supernet-scratch": "supernet → from scratch",
+    "predictor-scratch": "predictor → from scratch",
+}
+
+
+def larger_is_better(metric: str) -> bool:
+    """Whether the best has the largest value of the metric."""
+    return METRICS.get(metric) == "maximize"
+
+
+def model_title(name: str) -> str:
+    """How a hand-made model is called in its paper."""
+    return MODEL_TITLES.get(name, name)
+
+
+def metric_title(metric: str) -> str:
+    """How a metric is called on an axis."""
+    return METRIC_TITLES.get(metric, metric.replace("_", " "))
 
 
 def duration(seconds: float) -> str:

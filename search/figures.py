@@ -17,6 +17,7 @@ from dagsmith.search.figure_style import (
     GREEN,
     GRID,
     INK,
+    JOINT_TITLES,
     MUTED,
     ORANGE,
     PALE,
@@ -24,17 +25,12 @@ from dagsmith.search.figure_style import (
     blank_figure,
     cut_y,
     duration,
+    larger_is_better,
+    metric_title,
+    model_title,
     robust_range,
 )
 
-METRIC_TITLES = {"logloss": "log loss", "auc": "AUC", "normalized_entropy": "normalised entropy"}
-MODEL_TITLES = {"dnn": "DNN", "deepfm": "DeepFM", "dcnv2": "DCNv2"}
-HIGHER_IS_BETTER = frozenset({"auc", "grouped_auc", "accuracy"})
-JOINT_TITLES = {
-    "predictor-supernet": "predictor → supernet",
-    "supernet-scratch": "supernet → from scratch",
-    "predictor-scratch": "predictor → from scratch",
-}
 STAGE_ORDER = ("data", "supernet", "search", "scratch", "baselines", "report")
 
 
@@ -64,16 +60,6 @@ class TrialRecord(TypedDict):
     elapsed_s: float
 
 
-def model_title(name: str) -> str:
-    """How a hand-made model is called in its paper."""
-    return MODEL_TITLES.get(name, name)
-
-
-def metric_title(metric: str) -> str:
-    """How a metric is called on an axis."""
-    return METRIC_TITLES.get(metric, metric.replace("_", " "))
-
-
 def figure_progress(
     trials: Sequence[TrialRecord], metric: str = "logloss", *, against: str = "evaluations"
 ) -> go.Figure:
@@ -93,7 +79,7 @@ def figure_progress(
     by_count = against == "evaluations"
     x = [float(t["number"] + 1) if by_count else t["elapsed_s"] for t in done]
     y = [t["metrics"][metric] for t in done]
-    accumulate = np.maximum if metric in HIGHER_IS_BETTER else np.minimum
+    accumulate = np.maximum if larger_is_better(metric) else np.minimum
     best = accumulate.accumulate(y).tolist() if y else []
     figure = blank_figure(
         f"Search progress against {against}",
@@ -126,7 +112,7 @@ def figure_progress(
     if failed and bounds:
         figure.add_scatter(
             x=[float(t["number"] + 1) if by_count else t["elapsed_s"] for t in failed],
-            y=[bounds[1] if metric not in HIGHER_IS_BETTER else bounds[0]] * len(failed),
+            y=[bounds[1] if not larger_is_better(metric) else bounds[0]] * len(failed),
             name="failed",
             mode="markers",
             marker={"color": RED, "size": 8, "symbol": "x"},

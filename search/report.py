@@ -13,10 +13,13 @@ from typing import Any
 from plotly import graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from dagsmith.search.figure_style import duration
-from dagsmith.search.figures import (
-    HIGHER_IS_BETTER,
+from dagsmith.search.figure_style import (
     JOINT_TITLES,
+    duration,
+    larger_is_better,
+    model_title,
+)
+from dagsmith.search.figures import (
     TrialRecord,
     figure_models,
     figure_pareto,
@@ -25,7 +28,6 @@ from dagsmith.search.figures import (
     figure_rank_by_round,
     figure_rank_joints,
     figure_seconds,
-    model_title,
 )
 from dagsmith.space import Architecture
 
@@ -140,7 +142,8 @@ def _summary(result: Mapping[str, Any], title: str) -> str:
         ]
     for row in result["rank_correlation"]:
         if row["metric"] == "kendall_tau" and row["value"] is not None:
-            cards.append((f"{row['value']:.2f}", f"Kendall τ, {JOINT_TITLES[row['joint']]}"))
+            about = f"Kendall τ, {JOINT_TITLES[row['joint']]} (n = {row['n']})"
+            cards.append((f"{row['value']:.2f}", about))
     boxes = "".join(f"<div class='card'><b>{b}</b><span>{escape(s)}</span></div>" for b, s in cards)
     return f"{head}\n<div class='cards'>{boxes}</div>"
 
@@ -166,7 +169,7 @@ def _verdict(result: Mapping[str, Any]) -> str:
 
 
 def _models(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: str) -> str:
-    corner = "Upper" if metric in HIGHER_IS_BETTER else "Lower"
+    corner = "Upper" if larger_is_better(metric) else "Lower"
     if not result["models"]:
         return "<h2>Models</h2><p>No architecture was trained from scratch.</p>"
     return (

@@ -19,6 +19,7 @@ from dagsmith.supernet.metrics import (
 from dagsmith.supernet.model import ClickModel
 from dagsmith.supernet.network import Network
 from dagsmith.supernet.paths import MODES, PathSampler
+from dagsmith.supernet.penalty import PENALTIES, PenaltyChoice, choose_penalty
 from dagsmith.supernet.precision import pick_precision
 from dagsmith.supernet.recipes import RECIPES, Recipe
 from dagsmith.supernet.scratch import TrainedModel, predict, train_scratch
@@ -35,6 +36,7 @@ __all__ = [
     "DNN",
     "HANDMADE",
     "MODES",
+    "PENALTIES",
     "RECIPES",
     "Calibration",
     "CheckpointError",
@@ -44,6 +46,7 @@ __all__ = [
     "EmbeddingTable",
     "MetricError",
     "Network",
+    "PenaltyChoice",
     "PathSampler",
     "Recipe",
     "RowwiseAdagrad",
@@ -57,6 +60,7 @@ __all__ = [
     "WeightBank",
     "auc",
     "calibration",
+    "choose_penalty",
     "click_metrics",
     "grouped_auc",
     "load_checkpoint",

@@ -19,7 +19,9 @@ class EmbeddingTable(nn.Module):
         fields: the categorical fields, in order.
         dim: width of an embedding vector.
         sparse: give sparse gradients (for `RowwiseAdagrad`) instead of dense ones.
-        seed: seed of the Xavier-normal initialisation.
+        seed: seed of the initial vectors.
+        std: their standard deviation; None is Xavier-normal per field. Under an L2 penalty rare
+            ids must start near 0 (BARS: 1e-4), or what they start with stays as noise.
         row_cap: most rows per field; larger ids wrap around (NASRec caps tables while searching).
         normalise: give every coordinate of every field zero mean and unit variance over the batch
             (batch normalisation without scale and shift). A strong L2 penalty keeps vectors
@@ -38,6 +40,7 @@ class EmbeddingTable(nn.Module):
         seed: int = 0,
         row_cap: int | None = None,
         normalise: bool = False,
+        std: float | None = None,
     ) -> None:
         super().__init__()
         self.fields = tuple(fields)
@@ -57,7 +60,7 @@ class EmbeddingTable(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         weight = torch.empty(int(starts[-1]), dim)
         for start, size in zip(starts.tolist(), sizes, strict=False):
-            deviation = (2.0 / (size + dim)) ** 0.5
+            deviation = (2.0 / (size + dim)) ** 0.5 if std is None else std
             weight[start : start + size].normal_(0.0, deviation, generator=generator)
         self.weight = nn.Parameter(weight)
         self.norm = nn.BatchNorm1d(dim * len(self.fields), affine=False) if normalise else None
@@ -71,6 +74,8 @@ class EmbeddingTable(nn.Module):
         stacked = vectors.transpose(1, 2).contiguous()
         if self.norm is None:
             return stacked
+        # One row, as the last batch of an epoch may be, has no variance of its own.
+        self.norm.train(self.training and len(stacked) > 1)
         normalised: Tensor = self.norm(stacked.flatten(1))
         return normalised.view_as(stacked)
 

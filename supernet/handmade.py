@@ -19,6 +19,7 @@ class DNN(ClickModel):
         dim: width of an embedding vector.
         hidden: widths of the hidden layers, each with batch normalisation and ReLU.
         seed: seed of the initial weights.
+        std: standard deviation of the initial embeddings (see `EmbeddingTable`).
     """
 
     def __init__(
@@ -29,10 +30,11 @@ class DNN(ClickModel):
         dim: int = 16,
         hidden: Sequence[int] = (400, 400, 400),
         seed: int = 0,
+        std: float | None = None,
     ) -> None:
         super().__init__()
         torch.manual_seed(seed)
-        table = EmbeddingTable(fields, dim, sparse=False, seed=seed)
+        table = EmbeddingTable(fields, dim, sparse=False, seed=seed, std=std)
         self.embedding = table
         self.layers = _Layers(dense_width + dim * len(fields), hidden)
         self.head = _Head(hidden[-1])
@@ -59,11 +61,12 @@ class DeepFM(ClickModel):
         dim: int = 16,
         hidden: Sequence[int] = (400, 400, 400),
         seed: int = 0,
+        std: float | None = None,
     ) -> None:
         super().__init__()
         torch.manual_seed(seed)
         # Column 0 of a vector is the id's first-order weight, the others its factors.
-        table = EmbeddingTable(fields, dim + 1, sparse=False, seed=seed)
+        table = EmbeddingTable(fields, dim + 1, sparse=False, seed=seed, std=std)
         self.embedding = table
         self.linear = _Head(dense_width)
         self.layers = _Layers(dense_width + dim * len(fields), hidden)
@@ -98,10 +101,11 @@ class DCNv2(ClickModel):
         hidden: Sequence[int] = (400, 400, 400),
         cross_layers: int = 3,
         seed: int = 0,
+        std: float | None = None,
     ) -> None:
         super().__init__()
         torch.manual_seed(seed)
-        table = EmbeddingTable(fields, dim, sparse=False, seed=seed)
+        table = EmbeddingTable(fields, dim, sparse=False, seed=seed, std=std)
         self.embedding = table
         width = dense_width + dim * len(fields)
         self.cross = nn.ModuleList(nn.Linear(width, width) for _ in range(cross_layers))
@@ -132,7 +136,7 @@ class _Layers(nn.Module):
 
     def forward(self, tensor: Tensor, dropout: float) -> Tensor:
         for linear, norm in zip(self.linear, self.norm, strict=True):
-            # One row, as the last batch of an epoch may be, has no variance of its own to divide by.
+            # One row, as the last batch of an epoch may be, has no variance of its own.
             norm.train(self.training and len(tensor) > 1)
             tensor = torch.relu(norm(linear(tensor)))
             tensor = nn.functional.dropout(tensor, dropout, self.training)

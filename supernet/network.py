@@ -20,6 +20,7 @@ class Network(ClickModel):
         architecture: of kinds that CTR networks have (`dagsmith.space.nasrec`).
         fields: the categorical fields of the data.
         normalise: batch-normalise the embeddings (see `EmbeddingTable`).
+        std: standard deviation of the initial embeddings (see `EmbeddingTable`).
         seed: seed of the initial weights.
 
     Shapes:
@@ -32,6 +33,7 @@ class Network(ClickModel):
         fields: Sequence[SparseField],
         *,
         normalise: bool = False,
+        std: float | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -39,7 +41,9 @@ class Network(ClickModel):
         self.plan = compile_plan(architecture)
         dims = [node["dim"] for node in architecture.nodes if node.kind == "sparse_input"]
         self.embedding = (
-            EmbeddingTable(fields, int(dims[0]), sparse=False, seed=seed, normalise=normalise)
+            EmbeddingTable(
+                fields, int(dims[0]), sparse=False, seed=seed, normalise=normalise, std=std
+            )
             if dims
             else None
         )

@@ -23,6 +23,7 @@ class Recipe:
         rowwise: update embeddings by row-wise Adagrad on sparse gradients, whose cost follows the
             rows touched, instead of by Adam on the whole table.
         embedding_l2: lambda of ``lambda/2 |E|^2`` added to the loss (dense updates only).
+        embedding_std: of the initial embeddings; None is Xavier-normal (see `EmbeddingTable`).
         normalise: batch-normalise the embeddings (see `EmbeddingTable`).
         dropout: share of dense-operator outputs dropped while training.
         clip: limit of the joint gradient norm; None for no limit.
@@ -42,6 +43,7 @@ class Recipe:
     schedule: Literal["cosine", "plateau", "constant"]
     rowwise: bool
     embedding_l2: float = 0.0
+    embedding_std: float | None = None
     normalise: bool = False
     dropout: float = 0.0
     clip: float | None = None
@@ -79,6 +81,7 @@ BARS = Recipe(
     schedule="plateau",
     rowwise=False,
     embedding_l2=0.05,
+    embedding_std=1e-4,
     dropout=0.2,
     clip=10.0,
     monitor="auc",
@@ -86,5 +89,24 @@ BARS = Recipe(
 )
 """The protocol of the BARS benchmark (Zhu et al., SIGIR 2022), with its settings for Frappe."""
 
-RECIPES = {recipe.name: recipe for recipe in (NASREC, BARS)}
+DEFAULT = Recipe(
+    "default",
+    epochs=6,
+    batch_size=2048,
+    optimizer="adam",
+    lr=2e-3,
+    eps=1e-8,
+    schedule="cosine",
+    rowwise=False,
+    embedding_l2=0.01,
+    embedding_std=1e-4,
+    dropout=0.2,
+    clip=10.0,
+    average=0.99,
+    monitor="logloss",
+    patience=2,
+)
+"""A few epochs of Adam, an averaged model, an L2 penalty chosen by `choose_penalty`."""
+
+RECIPES = {recipe.name: recipe for recipe in (DEFAULT, NASREC, BARS)}
 """The named recipes."""

@@ -32,6 +32,7 @@ class Supernet:
         seed: seed of the initial weights.
         row_cap: most rows per embedding table while searching (None: all).
         normalise: batch-normalise the embeddings (see `EmbeddingTable`).
+        std: standard deviation of the initial embeddings (see `EmbeddingTable`).
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
     """
 
@@ -43,6 +44,7 @@ class Supernet:
         seed: int = 0,
         row_cap: int | None = None,
         normalise: bool = False,
+        std: float | None = None,
         device: str = "auto",
     ) -> None:
         self.space = space
@@ -50,7 +52,7 @@ class Supernet:
         self.device = pick_device(device)
         self.bank = WeightBank.covering(space.envelope(), seed + 1, self.device)
         table = EmbeddingTable(
-            fields, space.embedding_dim, seed=seed, row_cap=row_cap, normalise=normalise
+            fields, space.embedding_dim, seed=seed, row_cap=row_cap, normalise=normalise, std=std
         )
         self.embedding = table.to(self.device)
 

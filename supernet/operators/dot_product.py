@@ -43,7 +43,8 @@ class DotProduct:
 
     The dense inputs become one vector, the sparse rows are projected to k = round(sqrt(2 width))
     rows (NASRec's operator-balancing projection), and the k (k + 1) / 2 products of the strictly
-    lower triangle are mapped to the width. A projection whose input has its size already is left out.
+    lower triangle are mapped to the width. A projection whose input has its size already is left
+    out.
     """
 
     def output(self, node: Node, sources: Sources) -> Source:

@@ -12,13 +12,29 @@ SETTINGS = {"trials": 3, "seed": 0}
 
 
 def test_the_same_settings_open_it_again_and_others_are_refused(tmp_path: Path) -> None:
-    RunDirectory(tmp_path / "run", SETTINGS)
+    RunDirectory(tmp_path / "run", SETTINGS).run("data", lambda: {})
     RunDirectory(tmp_path / "run", SETTINGS)
     assert read_configuration(tmp_path / "run") == SETTINGS
     with pytest.raises(RunError, match="made with trials=3, not 4"):
         RunDirectory(tmp_path / "run", {**SETTINGS, "trials": 4})
     with pytest.raises(RunError, match="made with seed=0, not unset"):
         RunDirectory(tmp_path / "run", {"trials": 3})
+
+
+def test_a_first_try_that_finished_nothing_may_be_corrected(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run", {"label": "clik"})
+
+    def misspelt() -> dict[str, str]:
+        raise ValueError("no column 'clik'")
+
+    with pytest.raises(ValueError, match="clik"):
+        directory.run("data", misspelt)
+    with directory.lock(), pytest.raises(RunError, match="another process"):
+        RunDirectory(tmp_path / "run", {"label": "click"})
+    assert read_configuration(tmp_path / "run") == {"label": "clik"}
+    corrected = RunDirectory(tmp_path / "run", {"label": "click"})
+    assert read_configuration(tmp_path / "run") == {"label": "click"}
+    assert corrected.seconds("data") == 0.0
 
 
 def test_a_finished_stage_is_not_run_again(tmp_path: Path) -> None:

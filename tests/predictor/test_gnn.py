@@ -30,7 +30,8 @@ def depth_like(population: Population) -> np.ndarray:
     kind = population.vocabulary.index["dense_op"]
     width = np.where(population.kind == kind, population.attributes[:, :, 1], 0.0)
     crossing = np.where(population.attributes[:, :, 0] == 1, 2.0, 1.0)
-    return np.log((width * crossing).sum(axis=1) + 1.0) + 0.05 * (population.edges > 0).sum((1, 2))
+    edges = (population.edges > 0).sum((1, 2))
+    return np.asarray(np.log((width * crossing).sum(axis=1) + 1.0) + 0.05 * edges)
 
 
 def test_conformance(population: Population, quick: GNNSettings) -> None:

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import torch
 from hypothesis import given
@@ -46,7 +49,11 @@ def test_weight_zero_is_absence() -> None:
     scores, targets, weights = draw(3)
     weights[:, 2] = 0.0
     keep = [0, 1, 3, 4, 5]
-    for loss in (lambda *x: pairwise_hinge(*x, MARGIN), squared_error):
+    losses: list[Callable[..., torch.Tensor]] = [
+        partial(pairwise_hinge, margin=MARGIN),
+        squared_error,
+    ]
+    for loss in losses:
         torch.testing.assert_close(
             loss(scores, targets, weights), loss(scores[:, keep], targets[keep], weights[:, keep])
         )

@@ -27,7 +27,8 @@ def scores(
     population: Population, network: GraphNetwork = NETWORK, features: NodeFeatures = FEATURES
 ) -> torch.Tensor:
     with torch.inference_mode():
-        return network(Graphs.of(population, features, SETTINGS.members))[..., 0]
+        found: torch.Tensor = network(Graphs.of(population, features, SETTINGS.members))
+        return found[..., 0]
 
 
 def reordered(architecture: Architecture, rng: np.random.Generator) -> Architecture:

@@ -6,7 +6,7 @@ from dagsmith.predictor import GNNSettings, PredictorError, TrainingSettings
 @pytest.mark.parametrize("name", ["members", "dim", "rounds"])
 def test_sizes_are_at_least_one(name: str) -> None:
     with pytest.raises(PredictorError, match=f"{name} is 0"):
-        GNNSettings(**{name: 0})
+        GNNSettings(**{name: 0})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,22 @@ def test_text_of_the_user_cannot_become_markup() -> None:
     assert len(_figures(html)) == 8
 
 
+def test_a_search_for_auc_is_shown_with_its_own_directions() -> None:
+    result = _result()
+    result["search"]["metric"] = "auc"
+    html = report_html(result, _records())
+    assert "Upper left is better" in html
+    best = [
+        trace
+        for figure in _figures(html)
+        for trace in figure["data"]
+        if trace.get("name") == "best so far"
+    ]
+    assert len(best) == 2
+    for trace in best:
+        assert trace["y"] == sorted(trace["y"])
+
+
 def test_report_without_predictions_models_or_trials() -> None:
     result = _result(models=1)
     result |= {"models": [], "baselines": [], "pareto_front": [], "rounds": []}

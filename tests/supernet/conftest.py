@@ -70,7 +70,7 @@ def draw_rows() -> Callable[[Sequence[SparseField], int, int], Rows]:
 
 @pytest.fixture(scope="session")
 def shake() -> Callable[[Supernet], Supernet]:
-    """Give all weights random values: biases and norms start constant, which would hide mistakes."""
+    """Give all weights random values: constant biases and norms would hide mistakes."""
 
     def shaken(supernet: Supernet) -> Supernet:
         generator = torch.Generator().manual_seed(9)

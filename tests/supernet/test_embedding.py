@@ -2,10 +2,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dagsmith.data import SparseField
-from dagsmith.supernet import EmbeddingTable, RowwiseAdagrad
+from dagsmith.supernet import EmbeddingTable
 
 Rows = tuple[Tensor, Tensor, Tensor]
 
@@ -82,21 +82,37 @@ def test_tables_are_xavier_normal_each_by_its_own_size() -> None:
     assert not torch.equal(weight, EmbeddingTable(fields, 16, seed=2).weight)
 
 
-def test_rowwise_adagrad_is_the_formula_on_a_dense_table() -> None:
-    torch.manual_seed(0)
-    table = nn.Embedding(9, 4, sparse=True)
-    optimizer = RowwiseAdagrad([table.weight], lr=0.3)
-    expected, total = table.weight.detach().clone(), torch.zeros(9)
-    for step in range(5):
-        ids = torch.randint(8, (6,))  # with repetitions, and never row 8
-        factor = torch.randn(6, 4)
-        (table(ids) * factor).sum().backward()
-        gradient = torch.zeros(9, 4).index_add(0, ids, factor)
-        total += gradient.square().mean(dim=1)
-        rate = 0.3 / (1 + step)
-        optimizer.param_groups[0]["lr"] = rate
-        expected -= rate * gradient / (total.sqrt() + 1e-8).unsqueeze(1)
-        optimizer.step()
-        assert table.weight.grad is None
-        torch.testing.assert_close(table.weight.detach(), expected)
-    torch.testing.assert_close(optimizer.state[table.weight]["sum"], total)
+def test_normalised_coordinates_have_zero_mean_and_unit_variance(
+    fields: tuple[SparseField, ...],
+    draw_rows: Callable[[Sequence[SparseField], int, int], Rows],
+) -> None:
+    ids = draw_rows(fields, 0, 300)[1]
+    table = EmbeddingTable(fields, 5, normalise=True, std=0.3)
+    found = table(ids)
+    torch.testing.assert_close(found.mean(0), torch.zeros(5, 4), atol=1e-4, rtol=0)
+    torch.testing.assert_close(found.var(0), torch.ones(5, 4), atol=0.02, rtol=0)
+    assert not list(table.norm.parameters())  # type: ignore[union-attr]
+    for _ in range(100):
+        table(ids)
+    torch.testing.assert_close(table.eval()(ids), found, atol=1e-2, rtol=1e-2)
+
+
+def test_one_row_is_normalised_by_what_was_seen_before(
+    fields: tuple[SparseField, ...],
+    draw_rows: Callable[[Sequence[SparseField], int, int], Rows],
+) -> None:
+    ids = draw_rows(fields, 0, 300)[1]
+    table = EmbeddingTable(fields, 5, normalise=True)
+    table(ids)
+    one = table(ids[:1])
+    torch.testing.assert_close(one, table.eval()(ids)[:1])
+
+
+def test_a_given_deviation_holds_for_every_table() -> None:
+    fields = [
+        SparseField("few", 1000, slice(0, 1), False),
+        SparseField("many", 9000, slice(1, 2), False),
+    ]
+    weight = EmbeddingTable(fields, 16, std=1e-4).weight.detach()
+    for part in (weight[:1000], weight[1000:]):
+        assert float(part.std()) == pytest.approx(1e-4, rel=0.05)

@@ -34,7 +34,7 @@ DrawRows = Callable[[Sequence[SparseField], int, int], Rows]
 Shake = Callable[[Supernet], Supernet]
 
 WIDTHS = (8, 16, 36, 128)
-"""16 is the embedding dimension, 36 = 8 * 9 / 2 and 128 = 8 * 16: there projections are left out."""
+"""16 is the embedding dimension, 36 = 8 * 9 / 2, 128 = 8 * 16: there maps are left out."""
 
 
 def single_valued(count: int) -> tuple[SparseField, ...]:
@@ -123,6 +123,23 @@ def test_random_subnets_are_exact(
     supernet, rows = world[name]
     genotype = supernet.space.sample(1, np.random.default_rng(seed))[0]
     assert_exact(supernet, supernet.space.decode(genotype), rows)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_normalised_embeddings_are_exact(
+    fields: tuple[SparseField, ...], draw_rows: DrawRows, shake: Shake, training: bool
+) -> None:
+    space = nasrec_full(2, 4, blocks=2, widths=(8, 16), rows=(4, 8))
+    supernet = shake(Supernet(space, fields, normalise=True, std=1e-2))
+    dense, ids, _ = draw_rows(fields, 2, 32)
+    supernet.embedding(ids[:20])
+    supernet.embedding.train(training)
+    for step in range(4):
+        architecture = PathSampler(space).draw(step)
+        alone = supernet.extract(architecture).train(training)
+        plan = supernet.plan(architecture)
+        inside = supernet.forward(plan, supernet.bank.slices(plan), dense, ids)
+        torch.testing.assert_close(inside, alone(dense, ids), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("mode", ["any-path", "full-path"])
@@ -251,7 +268,7 @@ def test_weights_of_another_supernet_are_refused(tmp_path: Path) -> None:
     space = nasrec_full(5, 3, blocks=2, widths=(8, 16), rows=(4, 8))
     Supernet(space, fields).save(path)
     small = nasrec_small(5, 3, blocks=2, widths=(8, 16), rows=(4, 8))
-    with pytest.raises(CheckpointError, match="'nasrec-full'.*'nasrec-small'"):
+    with pytest.raises(CheckpointError, match=r"'nasrec-full'.*'nasrec-small'"):
         Supernet(small, fields).load(path)
     wider = nasrec_full(5, 3, blocks=2, widths=(8, 32), rows=(4, 8))
     with pytest.raises(CheckpointError, match=r"no tensor bank/\S+ \(.*\)"):
