@@ -17,6 +17,7 @@ from dagsmith.settings import SearchSettings
 from dagsmith.stages import (
     stage_baselines,
     stage_data,
+    stage_recipe,
     stage_scratch,
     stage_search,
     stage_supernet,
@@ -24,6 +25,7 @@ from dagsmith.stages import (
 
 STAGES: dict[str, Callable[[Job], dict[str, Any]]] = {
     "data": stage_data,
+    "recipe": stage_recipe,
     "supernet": stage_supernet,
     "search": stage_search,
     "scratch": stage_scratch,

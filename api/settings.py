@@ -19,7 +19,8 @@ from dagsmith.space.errors import nearest
 
 # The names of `dagsmith.search.SAMPLERS`, here as well so that `--help` need not import them.
 SAMPLERS = ("mh", "evolution", "random", "tpe", "gp", "nsga2", "nsga3", "qmc", "bruteforce")
-RECIPES = ("nasrec", "bars")
+RECIPES = ("default", "nasrec", "bars")
+PRECISIONS = ("auto", "float32", "bfloat16")
 ENCODERS = ("vocabulary", "hashing")
 FORMATS = ("auto", "table", "criteo", "avazu", "kdd2012", "movielens")
 ON_ERROR = ("raise", "skip")
@@ -59,7 +60,11 @@ class SearchSettings:
     blocks: int = _option(7, "choice blocks of the space")
     widths: tuple[int, ...] = _option((), "choices of a block's dense width")
     embedding_dim: int = _option(16, "width of an embedding vector")
-    recipe: str = _option("nasrec", "training protocol", RECIPES)
+    recipe: str = _option("default", "training protocol", RECIPES)
+    embedding_l2: float | None = _option(
+        None, "L2 penalty of the embeddings; else the recipe's, which 'default' chooses on the data"
+    )
+    precision: str = _option("auto", "of the matrix products while training", PRECISIONS)
     supernet_epochs: int | None = _option(None, "epochs of supernet training; else the recipe's")
     scratch_epochs: int | None = _option(None, "most epochs from scratch; else the recipe's")
     supernet_batch_size: int | None = _option(None, "rows per supernet step; else the recipe's")

@@ -18,6 +18,7 @@ from dagsmith.predictor import GNNPredictor
 from dagsmith.search import make_sampler, run_search, select_finalists
 from dagsmith.training import (
     Build,
+    fit_recipe,
     hand_made,
     stand_alone,
     subnet_evaluator,
@@ -48,6 +49,11 @@ def stage_data(job: Job) -> dict[str, Any]:
     inside = dataset.path.is_relative_to(job.path)
     path = dataset.path.relative_to(job.path) if inside else dataset.path.resolve()
     return {"path": str(path), "fingerprint": dataset.fingerprint}
+
+
+def stage_recipe(job: Job) -> dict[str, Any]:
+    """Fit the training recipe to the data."""
+    return fit_recipe(job)
 
 
 def stage_supernet(job: Job) -> dict[str, Any]:

@@ -1,34 +1,83 @@
 """What the stages ask of the supernet room: to train a supernet, to evaluate, to train alone."""
 
-import dataclasses
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from dagsmith.data.evaluations import Evaluator
+from dagsmith.errors import RunError
 from dagsmith.job import Job
 from dagsmith.metrics import documented
 from dagsmith.network import WEIGHTS, save_weights
 from dagsmith.progress import Progress
 from dagsmith.space import Architecture
-from dagsmith.supernet.evaluator import SupernetEvaluator
+from dagsmith.supernet.evaluator import SubnetScoring, SupernetEvaluator
 from dagsmith.supernet.handmade import HANDMADE
+from dagsmith.supernet.inputs import pick_device
 from dagsmith.supernet.metrics import MetricError
 from dagsmith.supernet.model import ClickModel
 from dagsmith.supernet.network import Network
-from dagsmith.supernet.recipes import RECIPES, Recipe
+from dagsmith.supernet.penalty import choose_penalty
+from dagsmith.supernet.precision import pick_precision
+from dagsmith.supernet.recipes import RECIPES, Recipe, sized_for
 from dagsmith.supernet.scratch import train_scratch
 from dagsmith.supernet.supernet import Supernet
-from dagsmith.supernet.train_supernet import SupernetRecipe, TrainingError, train_supernet
+from dagsmith.supernet.train_supernet import (
+    NASREC_SUPERNET,
+    SupernetRecipe,
+    TrainingError,
+    train_supernet,
+)
 
 SUPERNET = "supernet.safetensors"
 CHECKPOINT = "supernet.training.safetensors"
 
 Build = Callable[[int], ClickModel]
 """From a seed to a freshly initialised model."""
+
+
+def fit_recipe(job: Job) -> dict[str, Any]:
+    """Fit the recipe to the data: batch size and, unless given, the embedding penalty."""
+    settings = job.settings
+    recipe = replace(
+        RECIPES[settings.recipe],
+        precision=pick_precision(settings.precision, pick_device(settings.device)),
+    )
+    if settings.recipe == "default":
+        recipe = sized_for(recipe, len(job.dataset.train))
+    given = {
+        "epochs": settings.scratch_epochs,
+        "batch_size": settings.batch_size,
+        "embedding_l2": settings.embedding_l2,
+    }
+    changed: Mapping[str, Any] = {key: value for key, value in given.items() if value is not None}
+    recipe = replace(recipe, **changed)
+    probes: dict[str, float] = {}
+    if settings.recipe == "default" and settings.embedding_l2 is None:
+        choice = choose_penalty(
+            lambda: stand_alone(job, _probe(job), recipe)(settings.seed),
+            job.dataset,
+            recipe,
+            seed=settings.seed,
+            device=settings.device,
+            progress=job.progress.told,
+        )
+        recipe = choice.recipe
+        probes = {f"{penalty:g}": loss for penalty, loss in choice.logloss.items()}
+        job.progress.say(f"recipe: embedding penalty {recipe.embedding_l2:g}")
+    return {"recipe": asdict(recipe), "probes": probes}
+
+
+def _probe(job: Job) -> Architecture:
+    """The cheapest of a few random architectures: small, but of the kind to be trained."""
+    rng = np.random.default_rng(job.settings.seed)
+    population = job.space.decode_many(job.space.sample(32, rng))
+    return population.architecture(int(np.argsort(job.costs(population)["flops"])[8]))
 
 
 def train_shared(job: Job) -> dict[str, Any]:
@@ -52,7 +101,8 @@ def subnet_evaluator(job: Job) -> Evaluator:
     """The evaluator over the trained supernet."""
     supernet = _supernet(job)
     supernet.load(job.path / SUPERNET)
-    return SupernetEvaluator(supernet, job.dataset)
+    precision = scratch_recipe(job).precision
+    return SupernetEvaluator(supernet, job.dataset, SubnetScoring(precision=precision))
 
 
 def train_one(
@@ -91,30 +141,48 @@ def train_one(
     }
 
 
-def stand_alone(job: Job, architecture: Architecture) -> Build:
-    """Builds the network of an architecture."""
-    return lambda seed: Network(architecture, job.dataset.fields, seed=seed)
+def stand_alone(job: Job, architecture: Architecture, recipe: Recipe | None = None) -> Build:
+    """Builds the network of an architecture, as the recipe wants its embeddings."""
+    chosen = recipe or scratch_recipe(job)
+    return lambda seed: Network(
+        architecture,
+        job.dataset.fields,
+        seed=seed,
+        std=chosen.embedding_std,
+        normalise=chosen.normalise,
+    )
 
 
 def supernet_recipe(job: Job) -> SupernetRecipe:
-    """How the supernet is trained."""
-    settings = job.settings
+    """How the supernet is trained: its table as the models from scratch have theirs."""
+    settings, recipe = job.settings, scratch_recipe(job)
+    if recipe.rowwise:
+        base = NASREC_SUPERNET
+    else:
+        base = SupernetRecipe(batch_size=recipe.batch_size, embedding_l2=recipe.embedding_l2)
+    base = replace(base, seed=settings.seed, precision=recipe.precision)
     given = {"epochs": settings.supernet_epochs, "batch_size": settings.supernet_batch_size}
     changed: Mapping[str, Any] = {key: value for key, value in given.items() if value is not None}
-    return dataclasses.replace(SupernetRecipe(seed=settings.seed), **changed)
+    return replace(base, **changed)
 
 
 def scratch_recipe(job: Job) -> Recipe:
-    """How models are trained from scratch."""
-    settings = job.settings
-    given = {"epochs": settings.scratch_epochs, "batch_size": settings.batch_size}
-    changed: Mapping[str, Any] = {key: value for key, value in given.items() if value is not None}
-    return dataclasses.replace(RECIPES[settings.recipe], **changed)
+    """How models are trained from scratch, as the recipe stage left it."""
+    output = job.directory.output("recipe")
+    if output is None:
+        raise RunError(f"{job.path}: the recipe stage is not finished")
+    return Recipe(**output["recipe"])
 
 
 def _supernet(job: Job) -> Supernet:
+    recipe = scratch_recipe(job)
     return Supernet(
-        job.space, job.dataset.fields, seed=job.settings.seed, device=job.settings.device
+        job.space,
+        job.dataset.fields,
+        seed=job.settings.seed,
+        std=recipe.embedding_std,
+        normalise=recipe.normalise,
+        device=job.settings.device,
     )
 
 
@@ -124,7 +192,11 @@ def hand_made(job: Job) -> dict[str, Build]:
 
     def build(name: str) -> Build:
         return lambda seed: HANDMADE[name](
-            width, job.dataset.fields, dim=job.settings.embedding_dim, seed=seed
+            width,
+            job.dataset.fields,
+            dim=job.settings.embedding_dim,
+            seed=seed,
+            std=scratch_recipe(job).embedding_std,
         )
 
     return {name: build(name) for name in HANDMADE}

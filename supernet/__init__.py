@@ -21,21 +21,23 @@ from dagsmith.supernet.network import Network
 from dagsmith.supernet.paths import MODES, PathSampler
 from dagsmith.supernet.penalty import PENALTIES, PenaltyChoice, choose_penalty
 from dagsmith.supernet.precision import pick_precision
-from dagsmith.supernet.recipes import RECIPES, Recipe
+from dagsmith.supernet.recipes import RECIPES, Recipe, sized_for
 from dagsmith.supernet.scratch import TrainedModel, predict, train_scratch
 from dagsmith.supernet.supernet import Supernet
+from dagsmith.supernet.table_optimizer import RowwiseAdagrad
 from dagsmith.supernet.train_supernet import (
+    NASREC_SUPERNET,
     SupernetRecipe,
     SupernetTraining,
     TrainingError,
     train_supernet,
 )
-from dagsmith.supernet.table_optimizer import RowwiseAdagrad
 
 __all__ = [
     "DNN",
     "HANDMADE",
     "MODES",
+    "NASREC_SUPERNET",
     "PENALTIES",
     "RECIPES",
     "Calibration",
@@ -46,8 +48,8 @@ __all__ = [
     "EmbeddingTable",
     "MetricError",
     "Network",
-    "PenaltyChoice",
     "PathSampler",
+    "PenaltyChoice",
     "Recipe",
     "RowwiseAdagrad",
     "SubnetScoring",
@@ -70,6 +72,7 @@ __all__ = [
     "pick_precision",
     "predict",
     "save_checkpoint",
+    "sized_for",
     "train_scratch",
     "train_supernet",
 ]

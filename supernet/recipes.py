@@ -1,6 +1,7 @@
 """Training recipes: everything that a stand-alone training does, as data."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dagsmith.supernet.precision import Precision
@@ -107,6 +108,17 @@ DEFAULT = Recipe(
     patience=2,
 )
 """A few epochs of Adam, an averaged model, an L2 penalty chosen by `choose_penalty`."""
+
+
+def sized_for(recipe: Recipe, rows: int) -> Recipe:
+    """The recipe with a batch size that gives an epoch of `rows` about 200 steps.
+
+    Small logs need many small steps before the embeddings have moved, large ones amortise the
+    cost of a step over more rows. The size is a power of two from 256 to 4,096.
+    """
+    size = 2 ** round(math.log2(max(1.0, rows / 200)))
+    return replace(recipe, batch_size=min(4096, max(256, size)))
+
 
 RECIPES = {recipe.name: recipe for recipe in (DEFAULT, NASREC, BARS)}
 """The named recipes."""

@@ -30,7 +30,7 @@ class TrainingError(RuntimeError):
 
 @dataclass(frozen=True)
 class SupernetRecipe:
-    """How a supernet is trained; the defaults are NASRec's, but for the number of epochs.
+    """How a supernet is trained; `NASREC_SUPERNET` has the published settings.
 
     Args:
         epochs: passes over the training rows.
@@ -48,11 +48,11 @@ class SupernetRecipe:
         checkpoint_seconds: least time between two checkpoints.
     """
 
-    epochs: int = 1
-    batch_size: int = 512
+    epochs: int = 6
+    batch_size: int = 1024
     lr: float = 0.12
-    embedding_lr: float = 0.12
-    rowwise: bool = True
+    embedding_lr: float = 2e-3
+    rowwise: bool = False
     embedding_l2: float = 0.0
     eps: float = 1e-2
     clip: float = 5.0
@@ -65,6 +65,12 @@ class SupernetRecipe:
     def __post_init__(self) -> None:
         if self.rowwise and self.embedding_l2:
             raise ValueError("embedding_l2 needs dense embedding updates (rowwise=False)")
+
+
+NASREC_SUPERNET = SupernetRecipe(
+    epochs=1, batch_size=512, lr=0.12, embedding_lr=0.12, rowwise=True, eps=1e-2, clip=5.0
+)
+"""One epoch of Adagrad, no regularisation (arXiv 2207.07187 and its code)."""
 
 
 @dataclass(frozen=True)
