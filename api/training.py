@@ -41,6 +41,11 @@ Build = Callable[[int], ClickModel]
 """From a seed to a freshly initialised model."""
 
 
+SUPERNET_PENALTY = 0.2
+"""Share of the stand-alone penalty that the supernet's table gets: no subnet trains it for long
+enough to hold its vectors against the full one (on Frappe it collapses)."""
+
+
 def fit_recipe(job: Job) -> dict[str, Any]:
     """Fit the recipe to the data: batch size and, unless given, the embedding penalty."""
     settings = job.settings
@@ -159,7 +164,9 @@ def supernet_recipe(job: Job) -> SupernetRecipe:
     if recipe.rowwise:
         base = NASREC_SUPERNET
     else:
-        base = SupernetRecipe(batch_size=recipe.batch_size, embedding_l2=recipe.embedding_l2)
+        base = SupernetRecipe(
+            batch_size=recipe.batch_size, embedding_l2=SUPERNET_PENALTY * recipe.embedding_l2
+        )
     base = replace(base, seed=settings.seed, precision=recipe.precision)
     given = {"epochs": settings.supernet_epochs, "batch_size": settings.supernet_batch_size}
     changed: Mapping[str, Any] = {key: value for key, value in given.items() if value is not None}

@@ -284,38 +284,42 @@ class NASRecSpace(SearchSpace):
     def envelope(self) -> list[Architecture]:
         """Architectures that together use every shared weight at its full size.
 
-        All operators and mergers, connected to everything before, at full width; a supernet
-        allocates the union of their weights. Maps that an operator leaves out where its input
-        already has its width show only where neighbouring blocks differ in width, or where both
-        sides of a pair read the raw input: hence the variants.
+        All operators and mergers; a supernet allocates the union of their weights. Connected to
+        everything before at every width, most weights show at full size. Maps that an operator
+        leaves out where its input has its size already show only at another width, with one input
+        instead of all, where neighbouring blocks differ in width, or where both sides of a pair
+        read the raw input: hence the variants.
         """
-        widest = sorted(self.widths)[-2:]
-        variants: list[tuple[int, int, int | None]] = [
-            (widest[-1], widest[-1], None),
-            (widest[0], widest[-1], None),
-            (widest[-1], widest[0], None),
-            (widest[-1], widest[-1], 0),
+        second, widest = sorted(self.widths)[-2:][0], max(self.widths)
+        variants: list[tuple[int, int, int | None, int | None]] = [
+            *((width, width, None, None) for width in self.widths),
+            (second, widest, None, None),
+            (widest, second, None, None),
+            (widest, widest, None, 0),
+            *((widest, widest, only, None) for only in range(self.blocks)),
         ]
-        return [
-            self.assemble(
-                [
+        architectures = []
+        for even, odd, only, pair in variants:
+            blocks = []
+            for number in range(1, self.blocks + 1):
+                reads = tuple(range(number)) if only is None or only >= number else (only,)
+                side = number - 1 if pair is None else pair
+                blocks.append(
                     Block(
                         self.dense_operators,
                         self.sparse_operators,
                         even if number % 2 == 0 else odd,
                         max(self.rows),
-                        tuple(range(number)),
-                        tuple(range(number)),
-                        number - 1 if pair is None else pair,
-                        number - 1 if pair is None else pair,
+                        reads,
+                        reads,
+                        side,
+                        side,
                         True,
                         True,
                     )
-                    for number in range(1, self.blocks + 1)
-                ]
-            )
-            for even, odd, pair in variants
-        ]
+                )
+            architectures.append(self.assemble(blocks))
+        return architectures
 
     def decode_many(self, genotypes: Genotypes) -> Population:
         """Return the live architectures of ``[batch, slots]`` by array operations.

@@ -36,6 +36,10 @@ class SlicedAdagrad:
         torch._foreach_add_(denominators, self.eps)
         torch._foreach_addcdiv_([leaf for _, leaf in used], gradients, denominators, -lr)
 
+    def state(self) -> dict[str, Tensor]:
+        """Everything that a checkpoint must hold, by name."""
+        return {f"sum/{name}": tensor for name, tensor in self.sums.items()}
+
 
 @torch.no_grad()
 def clip_gradients(leaves: Mapping[str, Tensor], limit: float) -> Tensor:

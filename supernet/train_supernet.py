@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch.nn import functional
@@ -18,6 +19,7 @@ from dagsmith.supernet.precision import Precision, computing
 from dagsmith.supernet.progress import Progress, silent
 from dagsmith.supernet.schedule import warm_cosine
 from dagsmith.supernet.sliced_adagrad import SlicedAdagrad, clip_gradients
+from dagsmith.supernet.sliced_adam import SlicedAdam
 from dagsmith.supernet.supernet import Supernet
 from dagsmith.supernet.table_optimizer import add_penalty, table_optimizer
 
@@ -35,11 +37,12 @@ class SupernetRecipe:
     Args:
         epochs: passes over the training rows.
         batch_size: rows per step.
-        lr: peak learning rate of the network's Adagrad.
+        optimizer: of the network's slices, ``"adam"`` or ``"adagrad"``.
+        lr: its peak learning rate.
         embedding_lr: peak learning rate of the embedding table.
         rowwise: update the table by row-wise Adagrad on the rows touched, else by Adam.
         embedding_l2: lambda of ``lambda/2 |E|^2`` added to the loss (needs ``rowwise=False``).
-        eps: Adagrad's denominator constant.
+        eps: Adagrad's denominator constant (Adam has its own).
         clip: limit of the joint gradient norm of the active slices.
         mode: sampling mode (`dagsmith.supernet.paths.MODES`).
         warmup: share of the steps during which the full path is mixed in.
@@ -50,7 +53,8 @@ class SupernetRecipe:
 
     epochs: int = 6
     batch_size: int = 1024
-    lr: float = 0.12
+    optimizer: Literal["adam", "adagrad"] = "adam"
+    lr: float = 1e-3
     embedding_lr: float = 2e-3
     rowwise: bool = False
     embedding_l2: float = 0.0
@@ -68,7 +72,14 @@ class SupernetRecipe:
 
 
 NASREC_SUPERNET = SupernetRecipe(
-    epochs=1, batch_size=512, lr=0.12, embedding_lr=0.12, rowwise=True, eps=1e-2, clip=5.0
+    epochs=1,
+    batch_size=512,
+    optimizer="adagrad",
+    lr=0.12,
+    embedding_lr=0.12,
+    rowwise=True,
+    eps=1e-2,
+    clip=5.0,
 )
 """One epoch of Adagrad, no regularisation (arXiv 2207.07187 and its code)."""
 
@@ -120,7 +131,11 @@ def train_supernet(
     paths = PathSampler(
         supernet.space, recipe.mode, round(recipe.warmup * steps), recipe.seed, given
     )
-    optimizer = SlicedAdagrad(supernet.bank, recipe.eps)
+    optimizer: SlicedAdagrad | SlicedAdam = (
+        SlicedAdagrad(supernet.bank, recipe.eps)
+        if recipe.optimizer == "adagrad"
+        else SlicedAdam(supernet.bank)
+    )
     tables = table_optimizer(supernet.embedding, recipe.rowwise, recipe.embedding_lr)
     facts: dict[str, object] = {
         "recipe": {k: v for k, v in asdict(recipe).items() if k != "checkpoint_seconds"},
@@ -140,7 +155,7 @@ def train_supernet(
     def save() -> None:
         if checkpoint is not None:
             state = supernet.state()
-            state |= {f"sum/{name}": tensor for name, tensor in optimizer.sums.items()}
+            state |= optimizer.state()
             table = tables.state[supernet.embedding.weight]
             state |= {f"table/{name}": tensor for name, tensor in table.items()}
             elapsed = seconds + time.monotonic() - begun
@@ -186,7 +201,7 @@ def train_supernet(
 def _resume(
     path: Path,
     supernet: Supernet,
-    optimizer: SlicedAdagrad,
+    optimizer: SlicedAdagrad | SlicedAdam,
     tables: torch.optim.Optimizer,
     facts: dict[str, object],
 ) -> tuple[int, float, float]:
@@ -197,8 +212,8 @@ def _resume(
                 f"{path}: made with {key} {description.get(key)!r}; expected {expected!r}"
             )
     supernet.load_state(tensors)
-    for name, total in optimizer.sums.items():
-        total.copy_(tensors[f"sum/{name}"])
+    for name, tensor in optimizer.state().items():
+        tensor.copy_(tensors[name])
     # Adam has no state before its first step, so it is given whole.
     tables.state[supernet.embedding.weight] = {
         name.removeprefix("table/"): tensor.to(supernet.device)

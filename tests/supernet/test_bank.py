@@ -65,7 +65,6 @@ def test_the_envelope_covers_the_named_spaces(make, dense: int, fields: int) -> 
     ("dense", "fields", "widths", "rows"),
     [(6, 10, (16, 28, 36), (4,)), (8, 10, (4, 8), (4,)), (8, 10, (8,), (4,)), (6, 2, (98,), (4,))],
 )
-@pytest.mark.xfail(strict=True, reason="NASRecSpace.envelope misses maps that it leaves out")
 def test_the_envelope_covers_maps_that_the_widest_leave_out(
     dense: int, fields: int, widths: tuple[int, ...], rows: tuple[int, ...]
 ) -> None:
