@@ -40,7 +40,9 @@ REFITS = ("newton", "sgd", "none")
 
 
 def frappe(folder: Path, out: Path) -> Dataset:
-    files = {name: folder / "ctr" / f"frappe_x1_{name}.parquet" for name in ("train", "valid", "test")}
+    files = {
+        name: folder / "ctr" / f"frappe_x1_{name}.parquet" for name in ("train", "valid", "test")
+    }
     return prepare(
         files["train"],
         out,
@@ -105,7 +107,7 @@ def main() -> None:
         )
         for index, seed in work
     )
-    found = {pair: result for pair, result in zip(work, results, strict=True)}
+    found = dict(zip(work, results, strict=True))
     losses = [found[index, 0]["logloss"] for index in range(len(architectures))]
     report: dict[str, object] = {
         "architectures": len(architectures),

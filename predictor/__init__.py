@@ -5,6 +5,7 @@ from dagsmith.predictor.errors import PredictorError
 from dagsmith.predictor.gnn import GNNPredictor
 from dagsmith.predictor.metrics import METRICS, RankCorrelation, rank_correlation
 from dagsmith.predictor.prediction import Architectures, Prediction, Predictor
+from dagsmith.predictor.pyg import to_pyg
 from dagsmith.predictor.settings import GNNSettings, TrainingSettings
 from dagsmith.predictor.training import Progress
 
@@ -22,4 +23,5 @@ __all__ = [
     "RankCorrelation",
     "TrainingSettings",
     "rank_correlation",
+    "to_pyg",
 ]

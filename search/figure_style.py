@@ -15,7 +15,7 @@ from dagsmith.search.objectives import METRICS
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 INK, MUTED, PALE, GRID = "#1f2933", "#66727f", "#a9b4c0", "#e6eaee"
 
-METRIC_TITLES = {"logloss": "log loss", "auc": "AUC", "normalized_entropy": "normalised entropy"}
+METRIC_TITLES = {"logloss": "log loss", "auc": "AUC", "normalised_entropy": "normalised entropy"}
 MODEL_TITLES = {"dnn": "DNN", "deepfm": "DeepFM", "dcnv2": "DCNv2"}
 JOINT_TITLES = {
     "predictor-supernet": "predictor → supernet",

@@ -98,6 +98,7 @@ def test_interrupted_at_every_stage_it_ends_with_the_same_result(
     # Interrupted in the middle where a stage reports often enough, else at its first report.
     for stage, after in {
         "data": 1,
+        "recipe": 1,
         "supernet": 4,
         "search": 6,
         "scratch": 7,
@@ -108,7 +109,7 @@ def test_interrupted_at_every_stage_it_ends_with_the_same_result(
     told = Listening()
     search_models(tiny, tmp_path / "run", told)
     assert [line for line in told.lines if "finished before" in line] == [
-        f"{stage}: finished before" for stage in ("data", "supernet", "search", "scratch")
+        f"{stage}: finished before" for stage in ("data", "recipe", "supernet", "search", "scratch")
     ]
     assert outcome(tmp_path / "run") == outcome(finished_run)
 

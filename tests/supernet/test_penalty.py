@@ -1,65 +1,35 @@
-from dataclasses import replace
+from functools import partial
+from unittest.mock import patch
 
 import pytest
 
 from dagsmith.data import Dataset
-from dagsmith.supernet import HANDMADE, RECIPES, ClickModel, Recipe, TrainedModel, choose_penalty
-
-RECIPE = replace(RECIPES["bars"], epochs=1, batch_size=700)
+from dagsmith.supernet import DNN, RECIPES, TrainedModel, choose_penalty, sized_for
 
 
-def script(monkeypatch: pytest.MonkeyPatch, losses: dict[float, float]) -> list[Recipe]:
-    """Let a training end with the loss written for its penalty; the recipes trained, in order."""
-    trained: list[Recipe] = []
-
-    def train(model: ClickModel, dataset: Dataset, recipe: Recipe, **rest: object) -> TrainedModel:
-        trained.append(recipe)
-        return TrainedModel(
-            model, {"valid": {"logloss": losses[recipe.embedding_l2]}}, 1, 1, 1, 2.0
+@pytest.mark.parametrize(
+    ("losses", "tried", "best"),
+    [
+        ((3.0, 2.0, 2.5, 1.0), 3, 0.1),
+        ((2.0, 3.0, 1.0, 1.0), 2, 1.0),
+        ((4.0, 3.0, 2.0, 1.0), 4, 1e-3),
+    ],
+)
+def test_the_walk_stops_where_it_gets_worse(
+    dataset: Dataset, losses: tuple[float, ...], tried: int, best: float
+) -> None:
+    build = partial(DNN, 1, dataset.fields, dim=2, hidden=(2,))
+    outcomes = [TrainedModel(build(), {"valid": {"logloss": x}}, 1, 1, 1, 1.0) for x in losses]
+    with patch("dagsmith.supernet.penalty.train_scratch", side_effect=outcomes):
+        choice = choose_penalty(
+            build, dataset, RECIPES["default"], penalties=(1.0, 0.1, 0.01, 1e-3)
         )
-
-    monkeypatch.setattr("dagsmith.supernet.penalty.train_scratch", train)
-    return trained
-
-
-def probe(dataset: Dataset) -> ClickModel:
-    return HANDMADE["dnn"](dataset.train.dense.shape[1], dataset.fields, dim=4, hidden=(8,))
+    assert choice.recipe.embedding_l2 == best
+    assert list(choice.logloss.values()) == list(losses[:tried])
 
 
-def test_the_walk_stops_after_the_best(monkeypatch: pytest.MonkeyPatch, dataset: Dataset) -> None:
-    trained = script(monkeypatch, {0.1: 0.6, 0.01: 0.5, 0.001: 0.55, 0.0001: 0.4})
-    choice = choose_penalty(
-        lambda: probe(dataset), dataset, RECIPE, penalties=(0.1, 0.01, 0.001, 0.0001)
-    )
-    assert choice.recipe == replace(RECIPE, embedding_l2=0.01)
-    assert choice.logloss == {0.1: 0.6, 0.01: 0.5, 0.001: 0.55}
-    assert [recipe.embedding_l2 for recipe in trained] == [0.1, 0.01, 0.001]
-    assert choice.seconds == 6.0
-
-
-def test_the_weakest_may_be_the_best(monkeypatch: pytest.MonkeyPatch, dataset: Dataset) -> None:
-    script(monkeypatch, {0.1: 0.6, 0.01: 0.5})
-    choice = choose_penalty(lambda: probe(dataset), dataset, RECIPE, penalties=(0.1, 0.01))
-    assert choice.recipe.embedding_l2 == 0.01
-
-
-def test_real_probes_are_seeded_and_measured_on_the_validation_rows(dataset: Dataset) -> None:
-    told: list[int] = []
-    first, again = (
-        choose_penalty(
-            lambda: probe(dataset),
-            dataset,
-            RECIPE,
-            penalties=(10.0, 1e-3),
-            progress=lambda stage, done, total: told.append(done),
-        )
-        for _ in range(2)
-    )
-    assert first.logloss == again.logloss
-    assert set(first.logloss) == {10.0, 1e-3} or first.recipe.embedding_l2 == 10.0
-    assert told[-1] == 2
-
-
-def test_row_wise_updates_have_no_penalty_to_choose(dataset: Dataset) -> None:
-    with pytest.raises(ValueError, match="rowwise"):
-        choose_penalty(lambda: probe(dataset), dataset, RECIPES["nasrec"])
+@pytest.mark.parametrize(
+    ("rows", "size"), [(10, 256), (84_000, 512), (202_027, 1024), (40_000_000, 4096)]
+)
+def test_an_epoch_has_about_two_hundred_steps(rows: int, size: int) -> None:
+    assert sized_for(RECIPES["default"], rows).batch_size == size

@@ -7,6 +7,7 @@ import torch
 from dagsmith.data import Dataset, prepare_synthetic
 from dagsmith.space import NASRecSpace, SpaceError
 from dagsmith.supernet import (
+    NASREC_SUPERNET,
     CheckpointError,
     PathSampler,
     Supernet,
@@ -18,7 +19,9 @@ from dagsmith.supernet import (
 )
 from dagsmith.supernet.train_supernet import FORMAT
 
-RECIPE = SupernetRecipe(epochs=2, batch_size=256, warmup=0.5, seed=3, checkpoint_seconds=0.0)
+RECIPE = replace(
+    NASREC_SUPERNET, epochs=2, batch_size=256, warmup=0.5, seed=3, checkpoint_seconds=0.0
+)
 STEPS = 12
 """Two epochs of 1,400 rows."""
 
@@ -68,8 +71,8 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(
 def test_adam_and_running_statistics_resume_too(
     small_space: NASRecSpace, dataset: Dataset, tmp_path: Path
 ) -> None:
-    """Table by Adam under a penalty, embeddings batch-normalised: both have state of their own."""
-    recipe = replace(RECIPE, rowwise=False, embedding_l2=1e-3, embedding_lr=1e-2)
+    """Adam on table and slices, a penalty, batch-normalised embeddings: all have state."""
+    recipe = replace(RECIPE, optimizer="adam", rowwise=False, embedding_l2=1e-3, embedding_lr=1e-2)
     expected, told = train(small_space, dataset, tmp_path / "whole", recipe=recipe)
     with pytest.raises(KeyboardInterrupt):
         train(small_space, dataset, tmp_path / "part", 7, recipe)
@@ -84,7 +87,7 @@ def test_adam_and_running_statistics_resume_too(
 
 def test_a_penalty_needs_dense_updates() -> None:
     with pytest.raises(ValueError, match="embedding_l2 needs dense embedding updates"):
-        SupernetRecipe(embedding_l2=0.1)
+        SupernetRecipe(rowwise=True, embedding_l2=0.1)
 
 
 def test_a_finished_training_is_not_repeated(
