@@ -9,6 +9,7 @@ Every finished training is kept in ``--out``, so an interrupted run goes on.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import time
@@ -31,12 +32,15 @@ from dagsmith.supernet import (
     SupernetRecipe,
     pick_device,
     pick_precision,
+    sized_for,
     train_scratch,
     train_supernet,
 )
 
 MODES = ("single-operator", "single-path", "any-path", "full-path")
 REFITS = ("newton", "sgd", "none")
+PENALTY = 0.03
+"""What `choose_penalty` finds on Frappe."""
 
 
 def frappe(folder: Path, out: Path) -> Dataset:
@@ -62,10 +66,10 @@ def truth(
     torch.set_num_threads(1)
     data = Dataset.open(dataset)
     precision = pick_precision("auto", pick_device())
-    recipe = replace(RECIPES["default"], epochs=epochs, precision=precision)
-    trained = train_scratch(
-        Network(architecture, data.fields, seed=seed), data, recipe, seed=seed, splits=("valid",)
-    )
+    recipe = sized_for(RECIPES["default"], len(data.train))
+    recipe = replace(recipe, epochs=epochs, precision=precision, embedding_l2=PENALTY)
+    network = Network(architecture, data.fields, seed=seed, std=recipe.embedding_std)
+    trained = train_scratch(network, data, recipe, seed=seed, splits=("valid",))
     record = dict(trained.metrics["valid"]) | {"seconds": trained.seconds}
     temporary = cache.with_suffix(".tmp")
     temporary.write_text(json.dumps(record))
@@ -80,7 +84,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("runs/rank"))
     parser.add_argument("--architectures", type=int, default=40)
-    parser.add_argument("--epochs", type=int, default=4, help="from scratch")
+    parser.add_argument("--epochs", type=int, default=3, help="from scratch")
     parser.add_argument("--supernet-epochs", type=int, default=None)
     parser.add_argument("--noise", type=int, default=10, help="architectures with a second seed")
     parser.add_argument("--modes", default=",".join(MODES))
@@ -127,11 +131,11 @@ def main() -> None:
     precision = pick_precision("auto", device)
     rows = []
     for mode in arguments.modes.split(","):
-        supernet = Supernet(space, dataset.fields)
-        recipe = SupernetRecipe(mode=mode, precision=precision)
+        supernet = Supernet(space, dataset.fields, std=RECIPES["default"].embedding_std)
+        recipe = SupernetRecipe(mode=mode, precision=precision, embedding_l2=0.2 * PENALTY)
         if arguments.supernet_epochs:
             recipe = replace(recipe, epochs=arguments.supernet_epochs)
-        named = "-".join(f"{value}" for value in asdict(recipe).values())
+        named = hashlib.sha256(json.dumps(asdict(recipe)).encode()).hexdigest()[:12]
         training = train_supernet(
             supernet, dataset, recipe, checkpoint=out / f"supernet-{named}.safetensors"
         )
