@@ -10,7 +10,8 @@ help:                      ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
 run: $(VENV)/.run          ## the whole way on the embedded synthetic click log
-	$(BIN)/dagsmith search --data synthetic --space nasrec-small --out $(OUT)
+	$(BIN)/dagsmith search --data synthetic --space nasrec-small --out $(OUT) \
+		--trials 100 --top 2 --scratch-seeds 2 --truth 4
 
 # One OpenMP thread per test process: they share the cores, and more threads would only wait.
 test: $(VENV)/.dev         ## all tests

@@ -9,7 +9,7 @@ from dagsmith.supernet.progress import Progress, silent
 from dagsmith.supernet.recipes import Recipe
 from dagsmith.supernet.scratch import train_scratch
 
-PENALTIES = (0.03, 0.006, 0.0012, 2.4e-4)
+PENALTIES = (0.1, 0.03, 0.01, 0.003, 0.001, 3e-4)
 """Penalties tried, strongest first."""
 
 

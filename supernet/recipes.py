@@ -111,12 +111,12 @@ DEFAULT = Recipe(
 
 
 def sized_for(recipe: Recipe, rows: int) -> Recipe:
-    """The recipe with a batch size that gives an epoch of `rows` about 200 steps.
+    """The recipe with a batch size that gives an epoch of `rows` about 130 steps.
 
     Small logs need many small steps before the embeddings have moved, large ones amortise the
     cost of a step over more rows. The size is a power of two from 256 to 4,096.
     """
-    size = 2 ** round(math.log2(max(1.0, rows / 200)))
+    size = 2 ** round(math.log2(max(1.0, rows / 128)))
     return replace(recipe, batch_size=min(4096, max(256, size)))
 
 

@@ -29,7 +29,7 @@ def test_the_walk_stops_where_it_gets_worse(
 
 
 @pytest.mark.parametrize(
-    ("rows", "size"), [(10, 256), (84_000, 512), (202_027, 1024), (40_000_000, 4096)]
+    ("rows", "size"), [(10, 256), (84_000, 512), (202_027, 2048), (40_000_000, 4096)]
 )
-def test_an_epoch_has_about_two_hundred_steps(rows: int, size: int) -> None:
+def test_the_batch_grows_with_the_log(rows: int, size: int) -> None:
     assert sized_for(RECIPES["default"], rows).batch_size == size
