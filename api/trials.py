@@ -7,7 +7,6 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from dagsmith.search.figures import TrialRecord
 from dagsmith.search.objectives import Objective
 from dagsmith.search.pareto import pareto_front
 from dagsmith.search.record import (
@@ -20,6 +19,7 @@ from dagsmith.search.record import (
     ROUND,
     evaluated,
 )
+from dagsmith.search.trial_record import TrialRecord
 from dagsmith.space import Architecture
 
 _PAUSE_S = 600.0

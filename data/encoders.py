@@ -13,7 +13,7 @@ import polars as pl
 
 from dagsmith.data import rows
 from dagsmith.data.batch import Batch
-from dagsmith.data.errors import DatasetError, nearest
+from dagsmith.data.errors import DatasetError
 from dagsmith.data.fitted import (
     UNKNOWN,
     FittedBuckets,
@@ -29,6 +29,7 @@ from dagsmith.data.schema import (
     MultiValuedFeature,
     Schema,
 )
+from dagsmith.space.errors import nearest
 
 FORMAT_VERSION = 1
 _KIND = "dagsmith-encoders"
@@ -133,7 +134,7 @@ class Encoders:
         frame = self.format.derive(frame)
         for name in self.types():
             if name not in frame.columns:
-                raise DatasetError(f"there is no column {name!r}{nearest(name, frame.columns)}")
+                raise DatasetError(f"there is no column {name!r}; {nearest(name, frame.columns)}")
         problems: list[rows.Problem | None] = []
         count, missing = len(frame), self.schema.missing
         label = np.full(count, np.nan, dtype=np.float32)

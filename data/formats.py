@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from dagsmith.data.errors import DatasetError, nearest
+from dagsmith.data.errors import DatasetError
 from dagsmith.data.schema import Encoding, Feature, Label, Schema
+from dagsmith.space.errors import nearest
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,9 @@ def _movielens(columns: Sequence[str], encoding: Encoding) -> Schema:
     for role, found in (("user", user), ("item", item)):
         if found is None:
             wanted = " or ".join(repr(name) for name in MOVIELENS_NAMES[role])
-            raise DatasetError(f"movielens: a column {wanted} is expected{nearest(role, columns)}")
+            raise DatasetError(
+                f"movielens: a column {wanted} is expected; {nearest(role, columns)}"
+            )
     assert user is not None
     assert item is not None
     features: list[Feature] = [encoding.single(user), encoding.single(item)]
@@ -154,7 +157,7 @@ def format_named(name: str) -> FileFormat:
         DatasetError: If there is none of that name.
     """
     if name not in FORMATS:
-        raise DatasetError(f"unknown format {name!r}{nearest(name, [*FORMATS, 'auto'])}")
+        raise DatasetError(f"unknown format {name!r}; {nearest(name, [*FORMATS, 'auto'])}")
     return FORMATS[name]
 
 

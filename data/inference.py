@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from dagsmith.data.errors import DatasetError, nearest
+from dagsmith.data.errors import DatasetError
 from dagsmith.data.reading import FileSource, Paths, Source
 from dagsmith.data.schema import DenseFeature, Encoding, Feature, Label, Schema
+from dagsmith.space.errors import nearest
 
 LABEL_NAMES = ("label", "click", "clicked", "is_click", "target")
 ROWS_PER_VALUE = 20
@@ -74,7 +75,7 @@ def infer_schema(
             schema = opened.format.schema(columns, encoding or Encoding())
             for name in drop:
                 if name not in columns:
-                    raise DatasetError(f"drop: no column {name!r}{nearest(name, columns)}")
+                    raise DatasetError(f"drop: no column {name!r}; {nearest(name, columns)}")
             return schema.without(drop)
         frame = opened.sample()
     encoding = encoding or Encoding()
@@ -87,7 +88,7 @@ def infer_schema(
     ):
         for name in names:
             if name not in frame.columns:
-                raise DatasetError(f"{role}: no column {name!r}{nearest(name, frame.columns)}")
+                raise DatasetError(f"{role}: no column {name!r}; {nearest(name, frame.columns)}")
     features: list[Feature] = []
     for name in frame.columns:
         if name == label or name in drop:
@@ -108,14 +109,14 @@ def infer_schema(
 def _find_label(label: str | None, columns: Sequence[str]) -> str:
     if label is not None:
         if label not in columns:
-            raise DatasetError(f"label: no column {label!r}{nearest(label, columns)}")
+            raise DatasetError(f"label: no column {label!r}; {nearest(label, columns)}")
         return label
     for name in LABEL_NAMES:
         if name in columns:
             return name
     raise DatasetError(
-        f"no label column: none of {', '.join(LABEL_NAMES)} is there{nearest('label', columns)}"
-        " Give label=NAME."
+        f"no label column: none of {', '.join(LABEL_NAMES)} is there, give label=NAME; "
+        f"{nearest('label', columns)}"
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import polars as pl
 
 from dagsmith.data.atomic import only_one, publish, working_folder
-from dagsmith.data.errors import DatasetError, nearest
+from dagsmith.data.errors import DatasetError
 from dagsmith.data.inference import infer_schema
 from dagsmith.data.pipeline import Fitted, Written, fit, write
 from dagsmith.data.raw_rows import Progress, column_types, read_rows
@@ -29,6 +29,7 @@ from dagsmith.data.splits import (
     plan_split,
 )
 from dagsmith.data.store import ENCODERS, FORMAT_VERSION, KIND, MANIFEST, Dataset, read_manifest
+from dagsmith.space.errors import nearest
 
 _log = logging.getLogger(__name__)
 _SPLIT_COLUMN = "split"
@@ -255,7 +256,7 @@ def _resolve_schema(
         schema = Schema.from_json(schema)
     for name in drop:
         if name not in source.columns():
-            raise DatasetError(f"drop: no column {name!r}{nearest(name, source.columns())}")
+            raise DatasetError(f"drop: no column {name!r}; {nearest(name, source.columns())}")
     if not schema.without(drop).features:
         raise DatasetError("the schema has no feature")
     return schema.without(drop)

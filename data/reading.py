@@ -11,8 +11,9 @@ from typing import Any
 import polars as pl
 
 from dagsmith.data import text
-from dagsmith.data.errors import DatasetError, nearest
+from dagsmith.data.errors import DatasetError
 from dagsmith.data.formats import FileFormat, format_named, recognise
+from dagsmith.space.errors import nearest
 
 CHUNK_ROWS = 65_536
 SAMPLE_ROWS = 100_000
@@ -145,7 +146,7 @@ class FileSource(Source):
             for name in self._wanted(names):
                 if name not in self._names[file]:
                     close = nearest(name, self._names[file])
-                    raise DatasetError(f"{file}: there is no column {name!r}{close}")
+                    raise DatasetError(f"{file}: there is no column {name!r}; {close}")
 
     def identity(self) -> list[dict[str, Any]]:
         """Name, size, time and content of every file."""
@@ -313,7 +314,7 @@ class FrameSource(Source):
         """Check that the first frame has these columns; see ``Source.require``."""
         for name in names:
             if name not in self.columns():
-                raise DatasetError(f"there is no column {name!r}{nearest(name, self.columns())}")
+                raise DatasetError(f"there is no column {name!r}; {nearest(name, self.columns())}")
 
     def identity(self) -> list[dict[str, Any]]:
         """What the constructor was given."""
@@ -352,7 +353,8 @@ def find_files(paths: Paths) -> list[Path]:
             raise DatasetError(f"{path}: no file matches")
         return files
     siblings = [f.name for f in path.parent.iterdir()] if path.parent.is_dir() else []
-    raise DatasetError(f"{path}: no such file{nearest(path.name, siblings) if siblings else ''}")
+    close = f"; {nearest(path.name, siblings)}" if siblings else ""
+    raise DatasetError(f"{path}: no such file{close}")
 
 
 def file_digest(file: Path) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-from dagsmith.data.errors import DatasetError, nearest
+from dagsmith.data.errors import DatasetError
+from dagsmith.space.errors import nearest
 
 Transform = Literal["none", "log", "standardise", "log-standardise", "min-max"]
 TRANSFORMS: tuple[str, ...] = get_args(Transform)
@@ -88,7 +89,7 @@ class DenseFeature:
     def __post_init__(self) -> None:
         if self.transform not in TRANSFORMS:
             raise DatasetError(
-                f"feature {self.name!r}: unknown transform {self.transform!r}"
+                f"feature {self.name!r}: unknown transform {self.transform!r}; "
                 f"{nearest(str(self.transform), TRANSFORMS)}"
             )
 
@@ -333,7 +334,7 @@ def _feature_from_json(data: Any) -> Feature:
     where = f"feature {values['name']!r}"
     kind = values.pop("kind", None)
     if kind not in KINDS:
-        raise DatasetError(f"{where}: unknown kind {kind!r}{nearest(str(kind), KINDS)}")
+        raise DatasetError(f"{where}: unknown kind {kind!r}; {nearest(str(kind), KINDS)}")
     if isinstance(values.get("encoder"), str):
         values["encoder"] = {"type": values["encoder"]}
     if "encoder" in values and kind != "dense":
@@ -342,7 +343,7 @@ def _feature_from_json(data: Any) -> Feature:
         encoder = dict(values["encoder"])
         name = encoder.pop("type", None)
         if name not in ENCODERS:
-            raise DatasetError(f"{where}: unknown encoder {name!r}{nearest(str(name), ENCODERS)}")
+            raise DatasetError(f"{where}: unknown encoder {name!r}; {nearest(str(name), ENCODERS)}")
         if kind == "multi-valued" and name == "buckets":
             raise DatasetError(f"{where}: buckets are for numbers, not for multi-valued features")
         values["encoder"] = _build(ENCODERS[name], encoder, f"{where}, encoder {name!r}")
@@ -378,4 +379,4 @@ def _check_type(value: Any, expected: Any, where: str) -> None:
 def _known_keys(data: Mapping[str, Any], known: Any, where: str) -> None:
     for key in data:
         if key not in known:
-            raise DatasetError(f"{where}: unknown key {key!r}{nearest(str(key), known)}")
+            raise DatasetError(f"{where}: unknown key {key!r}; {nearest(str(key), known)}")

@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dagsmith.data.errors import DatasetError, nearest
+from dagsmith.data.errors import DatasetError
+from dagsmith.space.errors import nearest
 
 SplitName = Literal["train", "valid", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
@@ -156,7 +157,7 @@ def plan_split(rule: SplitRule, keys: Sequence[str], counts: NDArray[np.int64]) 
         for key, rows in zip(keys, counts.sum(axis=1), strict=True):
             if rows and key.lower() not in names:
                 raise DatasetError(
-                    f"split column {rule.column!r} holds {key!r}{nearest(key, names)}"
+                    f"split column {rule.column!r} holds {key!r}; {nearest(key, names)}"
                 )
         of_key = np.array([names.get(key.lower(), -1) for key in keys], dtype=np.int32)
     else:

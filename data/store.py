@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from dagsmith.data.batch import Batch, batch_rows
 from dagsmith.data.encoders import Encoders, SparseField
-from dagsmith.data.errors import DatasetError, nearest
+from dagsmith.data.errors import DatasetError
 from dagsmith.data.reading import file_digest
 from dagsmith.data.schema import Schema
+from dagsmith.space.errors import nearest
 
 FORMAT_VERSION = 1
 KIND = "dagsmith-dataset"
@@ -210,7 +211,7 @@ class Dataset:
             DatasetError: If there is none of that name.
         """
         if name not in self.splits:
-            raise DatasetError(f"{self.path}: no split {name!r}{nearest(name, self.splits)}")
+            raise DatasetError(f"{self.path}: no split {name!r}; {nearest(name, self.splits)}")
         return self.splits[name]
 
     def verify(self) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dagsmith.space import Architecture, Population, Vocabulary
-from dagsmith.space.nasrec import KINDS
+from dagsmith.space.ctr import KINDS
 
 
 class CostError(ValueError):

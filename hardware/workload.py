@@ -1,6 +1,6 @@
 """The linear algebra inside a CTR architecture: which matrices are applied, and how often.
 
-Every cost of the CTR kinds (`dagsmith.space.nasrec`) follows from this list: FLOPs, parameters,
+Every cost of the CTR kinds (`dagsmith.space.ctr`) follows from this list: FLOPs, parameters,
 and what a hardware mapper has to place. Letters: ``N`` rows of a sparse tensor, ``E`` the embedding
 dimension, ``w`` a dense width.
 
@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from dagsmith.hardware.cost_model import CostError
 from dagsmith.space import ABSENT, Population
-from dagsmith.space.nasrec import DENSE_OPERATORS, KINDS, MERGERS, SPARSE_OPERATORS
+from dagsmith.space.ctr import DENSE_OPERATORS, KINDS, MERGERS, SPARSE_OPERATORS
 
 Matrix = NDArray[np.float64]
 

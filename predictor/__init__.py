@@ -2,6 +2,7 @@
 
 from dagsmith.predictor.baselines import LinearPredictor, MeanPredictor
 from dagsmith.predictor.errors import PredictorError
+from dagsmith.predictor.gcn import GCNPredictor, GCNSettings
 from dagsmith.predictor.gnn import GNNPredictor
 from dagsmith.predictor.metrics import METRICS, RankCorrelation, rank_correlation
 from dagsmith.predictor.prediction import Architectures, Prediction, Predictor
@@ -12,6 +13,8 @@ from dagsmith.predictor.training import Progress
 __all__ = [
     "METRICS",
     "Architectures",
+    "GCNPredictor",
+    "GCNSettings",
     "GNNPredictor",
     "GNNSettings",
     "LinearPredictor",

@@ -5,7 +5,8 @@ so that a figure survives being printed in grey.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from plotly import graph_objects as go
@@ -108,3 +109,16 @@ def blank_figure(title: str, x_title: str, y_title: str) -> go.Figure:
         yaxis={**axis, "title": {"text": y_title}},
     )
     return figure
+
+
+def error_bars(rows: Sequence[Mapping[str, Any]], colour: str) -> dict[str, Any]:
+    """Error bars from ``{value, low, high}``, as plotly takes them."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [r["high"] - r["value"] for r in rows],
+        "arrayminus": [r["value"] - r["low"] for r in rows],
+        "color": colour,
+        "thickness": 1.5,
+        "width": 5,
+    }

@@ -19,16 +19,18 @@ from dagsmith.search.figure_style import (
     larger_is_better,
     model_title,
 )
-from dagsmith.search.figures import (
-    TrialRecord,
-    figure_models,
-    figure_pareto,
+from dagsmith.search.progress_figures import (
     figure_predicted_measured,
     figure_progress,
     figure_rank_by_round,
+)
+from dagsmith.search.result_figures import (
+    figure_models,
+    figure_pareto,
     figure_rank_joints,
     figure_seconds,
 )
+from dagsmith.search.trial_record import TrialRecord
 from dagsmith.space import Architecture
 
 # Figures are drawn when the whole page is laid out: drawn earlier, they would take the width that

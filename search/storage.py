@@ -54,7 +54,9 @@ def open_storage(storage: str | Path | BaseStorage) -> BaseStorage:
                 heartbeat_interval=HEARTBEAT_SECONDS,
                 grace_period=GRACE_SECONDS,
             )
-    except (SQLAlchemyError, ImportError, RuntimeError, OSError) as error:
+    except ImportError as error:
+        raise StudyError(f"cannot open storage {shown}: {_missing(error)}") from None
+    except (SQLAlchemyError, RuntimeError, OSError) as error:
         raise StudyError(f"cannot open storage {shown}: {_reason(error)}") from None
     if sqlite:
         event.listen(opened.engine, "connect", _tune)
@@ -74,3 +76,12 @@ def _reason(error: BaseException) -> str:
     original = getattr(error, "orig", None) or error
     lines = [line.strip() for line in str(original).splitlines() if line.strip()]
     return lines[0] if lines else type(original).__name__
+
+
+def _missing(error: ImportError) -> str:
+    """Which driver is not installed; Optuna's own message does not name it."""
+    cause = error.__cause__
+    name = cause.name if isinstance(cause, ImportError) else None
+    if name == "psycopg":
+        return "it needs psycopg; pip install 'dagsmith[postgres]'"
+    return f"it needs {name}, which is not installed" if name else _reason(error)

@@ -10,9 +10,10 @@ from dagsmith.space.component import (
     Value,
     Vocabulary,
 )
+from dagsmith.space.ctr import Block
 from dagsmith.space.drawing import draw
 from dagsmith.space.errors import ArchitectureError, SpaceError
-from dagsmith.space.nasrec import SPACES, Block, NASRecSpace, nasrec_full, nasrec_small
+from dagsmith.space.nasrec import SPACES, NASRecSpace, nasrec_full, nasrec_small
 from dagsmith.space.population import ABSENT, Population
 from dagsmith.space.published import PublishedNet, published_nets
 from dagsmith.space.search_space import Genotype, Genotypes, SearchSpace, Slot

@@ -13,7 +13,24 @@ class ArchitectureError(ValueError):
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """Say which valid name is nearest to `name`: ``"did you mean 'x'?"`` or the list of all."""
+    """The end of a message about an unknown name: the nearest valid one, or what there is.
+
+    Args:
+        name: what was asked for; its case does not matter.
+        valid: what there is.
+
+    Returns:
+        ``"did you mean 'x'?"``, or ``"expected one of a, b, c"`` with the first twelve.
+
+    Example:
+        >>> nearest("lable", ["label", "user"])
+        "did you mean 'label'?"
+    """
     names = sorted(valid)
-    close = get_close_matches(str(name), names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(names)}"
+    if not names:
+        return "there is none"
+    lowered = {candidate.lower(): candidate for candidate in reversed(names)}
+    close = get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {lowered[close[0]]!r}?"
+    return f"expected one of {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}"

@@ -1,13 +1,12 @@
 """The NASRec spaces: blocks of one dense and one sparse operator, read by any later block.
 
-Two kinds of tensors flow: dense ``[batch, width]`` and sparse ``[batch, dim, rows]`` (a stack of
-`rows` embedding vectors). Index 0 is the raw input, block i has index i and reads any index below
+Index 0 is the raw input, block i has index i and reads any index below
 its own; only the last block feeds the logit. Source: Zhang et al., "NASRec: Weight Sharing Neural
 Architecture Search for Recommender Systems", WWW 2023, arXiv 2207.07187, and its public code.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from math import comb
 from typing import Any
@@ -16,69 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dagsmith.space.architecture import Architecture, Edge, Node
-from dagsmith.space.component import Categorical, ComponentKind, Number, Value, Vocabulary
+from dagsmith.space.component import Value
+from dagsmith.space.ctr import (
+    DENSE_OPERATORS,
+    KINDS,
+    MERGERS,
+    PAIRED,
+    SPARSE_OPERATORS,
+    Block,
+)
 from dagsmith.space.errors import SpaceError, nearest
 from dagsmith.space.population import ABSENT, Population
 from dagsmith.space.search_space import Genotype, Genotypes, SearchSpace, Slot
 
-DENSE_OPERATORS = ("fc", "dot_product", "gating", "sum")
-SPARSE_OPERATORS = ("efc", "attention")
-MERGERS = ("fm", "dense_to_sparse", "add")
-PAIRED = ("gating", "sum")
-"""Dense operators that read one left and one right input instead of a set."""
-
 WIDTHS = (16, 32, 64, 128, 256, 512, 768, 1024)
 ROWS = (16, 32, 48, 64)
-
-KINDS = Vocabulary(
-    (
-        ComponentKind("dense_input", (Number("width", "log"),), ()),
-        ComponentKind("sparse_input", (Number("rows", "log"), Number("dim", "log")), ()),
-        ComponentKind(
-            "dense_op",
-            (Categorical("operator", DENSE_OPERATORS), Number("width", "log")),
-            ("dense", "sparse", "left", "right"),
-        ),
-        ComponentKind(
-            "sparse_op",
-            (Categorical("operator", SPARSE_OPERATORS), Number("rows", "log")),
-            ("sparse",),
-        ),
-        ComponentKind("merger", (Categorical("operator", MERGERS),), ("dense", "sparse")),
-        ComponentKind("head", (), ("dense", "sparse")),
-    )
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """The decisions of one choice block.
-
-    More than one operator of a side means that their outputs are added; the search itself uses one.
-
-    Args:
-        dense_ops: names among `DENSE_OPERATORS`.
-        sparse_ops: names among `SPARSE_OPERATORS`.
-        width: width of the dense output.
-        rows: rows of the sparse output (before the dense-to-sparse merger adds its own).
-        dense_inputs: indices of earlier blocks (0 is the raw input) read by FC and dot product.
-        sparse_inputs: indices read by the sparse operator and by dot product.
-        left: index read at the left of gating and sum.
-        right: index read at their right.
-        fm: add an FM of the sparse output to the dense output.
-        dense_to_sparse: append 8 rows made from the dense output to the sparse output.
-    """
-
-    dense_ops: tuple[str, ...]
-    sparse_ops: tuple[str, ...]
-    width: int
-    rows: int
-    dense_inputs: tuple[int, ...] = (0,)
-    sparse_inputs: tuple[int, ...] = (0,)
-    left: int = 0
-    right: int = 0
-    fm: bool = False
-    dense_to_sparse: bool = False
 
 
 class NASRecSpace(SearchSpace):
@@ -425,13 +376,26 @@ class NASRecSpace(SearchSpace):
         column = self._column.get(slot)
         if column is None:
             return np.ones((len(genotypes), number), bool)
-        members = np.array(
-            [
-                [str(index) in str(choice).split("+") for index in range(number)]
-                for choice in self.slots[column].choices
-            ]
-        )
-        return members[genotypes[:, column]]
+        return self._members[slot][genotypes[:, column]]
+
+    @cached_property
+    def _members(self) -> dict[str, NDArray[np.bool_]]:
+        """Of each connection slot, which earlier index is in which choice, ``[choices, number]``.
+
+        Made once: splitting the choices would take as long as all else in `decode_many`.
+        """
+        return {
+            slot.name: np.array(
+                [
+                    [str(index) in str(choice).split("+") for index in range(number)]
+                    for choice in slot.choices
+                ]
+            )
+            for number in range(1, self.blocks + 1)
+            for side in ("dense", "sparse")
+            for slot in self.slots
+            if slot.name == f"block{number}.{side}_inputs"
+        }
 
 
 def _connection_sets(block: int, cap: int) -> tuple[tuple[str, ...], tuple[float, ...]]:

@@ -8,7 +8,8 @@ Neural Architecture Search for Recommender Systems", WWW 2023, arXiv 2207.07187.
 from dataclasses import dataclass
 
 from dagsmith.space.architecture import Architecture
-from dagsmith.space.nasrec import Block, NASRecSpace, nasrec_full, nasrec_small
+from dagsmith.space.ctr import Block
+from dagsmith.space.nasrec import NASRecSpace, nasrec_full, nasrec_small
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ class Network(ClickModel):
     """The CTR model that an architecture describes.
 
     Args:
-        architecture: of kinds that CTR networks have (`dagsmith.space.nasrec`).
+        architecture: of kinds that CTR networks have (`dagsmith.space.ctr`).
         fields: the categorical fields of the data.
         normalise: batch-normalise the embeddings (see `EmbeddingTable`).
         std: standard deviation of the initial embeddings (see `EmbeddingTable`).

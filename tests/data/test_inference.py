@@ -95,7 +95,7 @@ def test_names_that_are_not_there(table: pl.DataFrame) -> None:
         infer_schema(table, label="clik")
     with pytest.raises(DatasetError, match="drop: no column 'prise'; did you mean 'price'"):
         infer_schema(table, drop=["prise"])
-    with pytest.raises(DatasetError, match=r"no label column: none of label, click, .* Give label"):
+    with pytest.raises(DatasetError, match=r"no label column: none of label, click, .* give label"):
         infer_schema(table.drop("click"))
     with pytest.raises(DatasetError, match="no feature column beside the label 'click'"):
         infer_schema(table.select("click"))

@@ -15,7 +15,7 @@ from dagsmith.space import (
     Vocabulary,
     nasrec_small,
 )
-from dagsmith.space.nasrec import KINDS
+from dagsmith.space.ctr import KINDS
 
 
 class NodeCount:

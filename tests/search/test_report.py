@@ -10,17 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagsmith.search.figure_style import cut_y, duration, robust_range
-from dagsmith.search.figures import (
-    TrialRecord,
-    figure_models,
-    figure_pareto,
+from dagsmith.search.progress_figures import (
     figure_predicted_measured,
     figure_progress,
     figure_rank_by_round,
+)
+from dagsmith.search.report import report_html, write_report
+from dagsmith.search.result_figures import (
+    figure_models,
+    figure_pareto,
     figure_rank_joints,
     figure_seconds,
 )
-from dagsmith.search.report import report_html, write_report
+from dagsmith.search.trial_record import TrialRecord
 from dagsmith.space import nasrec_small
 
 SPACE = nasrec_small(dense_features=3, sparse_fields=4, blocks=2)

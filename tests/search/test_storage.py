@@ -26,6 +26,30 @@ def test_an_open_storage_is_taken_as_it_is() -> None:
     assert open_storage(storage) is storage
 
 
+def _without(module: str) -> ImportError:
+    error = ImportError("Failed to import DB access module")
+    error.__cause__ = ModuleNotFoundError(f"No module named {module!r}", name=module)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("psycopg", r"needs psycopg; pip install 'dagsmith\[postgres\]'"),
+        ("MySQLdb", "needs MySQLdb, which is not installed"),
+    ],
+)
+def test_a_missing_driver_is_named(
+    module: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise _without(module)
+
+    monkeypatch.setattr("dagsmith.search.storage.RDBStorage", refuse)
+    with pytest.raises(StudyError, match=message):
+        open_storage("postgresql://localhost/x")
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [

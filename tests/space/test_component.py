@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagsmith.space import ArchitectureError, Categorical, ComponentKind, Flag, Number, Vocabulary
-from dagsmith.space.errors import nearest
 
 
 @given(st.integers(-(2**24), 2**24))
@@ -77,7 +76,3 @@ def test_an_unknown_kind_is_named_with_the_nearest() -> None:
     vocabulary = Vocabulary((ComponentKind("dense_op"), ComponentKind("head")))
     with pytest.raises(ArchitectureError, match="'dense_po'; did you mean 'dense_op'"):
         vocabulary["dense_po"]
-
-
-def test_without_a_near_name_all_are_listed() -> None:
-    assert nearest("zzz", ["left", "dense"]) == "expected one of dense, left"

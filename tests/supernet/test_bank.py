@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagsmith.space import NASRecSpace, nasrec_full, nasrec_small
-from dagsmith.space.nasrec import DENSE_OPERATORS, SPARSE_OPERATORS
+from dagsmith.space.ctr import DENSE_OPERATORS, SPARSE_OPERATORS
 from dagsmith.supernet import WeightBank
 from dagsmith.supernet.bank import initialise
 from dagsmith.supernet.operators import Weight

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from dagsmith.data import Dataset, Evaluator, Split
+from dagsmith.data import Dataset, Split
+from dagsmith.data.testing import check_evaluator
 from dagsmith.space import Architecture, ArchitectureError, NASRecSpace, SpaceError, nasrec_small
 from dagsmith.supernet import (
     SubnetScoring,
@@ -52,7 +53,7 @@ def test_it_is_an_evaluator(
     supernet: Supernet, dataset: Dataset, architectures: list[Architecture]
 ) -> None:
     evaluator = SupernetEvaluator(supernet, dataset, SubnetScoring(seed=4))
-    assert isinstance(evaluator, Evaluator)
+    check_evaluator(evaluator, architectures)
     evaluations = evaluator.evaluate(architectures)
     assert [found.architecture for found in evaluations] == architectures
     for found in evaluations:

@@ -20,7 +20,7 @@ from dagsmith.space import (
     nasrec_full,
     nasrec_small,
 )
-from dagsmith.space.nasrec import DENSE_OPERATORS, SPARSE_OPERATORS
+from dagsmith.space.ctr import DENSE_OPERATORS, SPARSE_OPERATORS
 from dagsmith.supernet import (
     CheckpointError,
     PathSampler,
