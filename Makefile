@@ -27,6 +27,7 @@ format: $(VENV)/.dev       ## style, mended
 
 types: $(VENV)/.dev view   ## types, strictly
 	$(BIN)/mypy
+	$(BIN)/mypy --explicit-package-bases tests
 
 # Type checkers do not follow editable installs: give them the import tree as links.
 view:                      ## links for the type checker

@@ -36,7 +36,8 @@ def load_network(path: Path, architecture: Architecture, encoders: Encoders) -> 
             f"{path}: weights of architecture {str(description.get('key'))[:12]}; "
             f"expected {architecture.key[:12]}"
         )
-    network = Network(architecture, encoders.fields)
+    normalise = "embedding.norm.running_mean" in tensors
+    network = Network(architecture, encoders.fields, normalise=normalise)
     expected = network.state_dict()
     for name, tensor in expected.items():
         if name not in tensors or tensors[name].shape != tensor.shape:

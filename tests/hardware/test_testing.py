@@ -31,7 +31,7 @@ class Wrong:
 
 
 def nodes(population: Population) -> NDArray[np.float64]:
-    return population.present.sum(axis=1).astype(np.float64)
+    return np.asarray(population.present.sum(axis=1), np.float64)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ def test_seeds_matter_and_the_global_generator_does_not(population: Population) 
 
     def mean(seed: int) -> list[float]:
         predictor = GCNPredictor(population.vocabulary, QUICK, seed=seed)
-        return predictor.fit(population, targets).predict(population).mean.tolist()
+        answers = predictor.fit(population, targets).predict(population).mean
+        return [float(answer) for answer in answers]
 
     torch.manual_seed(1)
     first = mean(0)
@@ -47,7 +48,7 @@ def test_seeds_matter_and_the_global_generator_does_not(population: Population) 
 @pytest.mark.parametrize("name", ["members", "dim", "layers", "epochs", "batch"])
 def test_settings_are_checked(name: str) -> None:
     with pytest.raises(PredictorError, match=f"{name} is 0; expected at least 1"):
-        GCNSettings(**{name: 0})  # type: ignore[arg-type]
+        GCNSettings(**{name: 0})
 
 
 def test_a_learning_rate_is_above_zero() -> None:

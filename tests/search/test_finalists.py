@@ -1,15 +1,16 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import optuna
 import pytest
 
 from dagsmith.search import SearchError, select_finalists
+from dagsmith.search.objectives import Direction
 from dagsmith.space import SearchSpace
 
 
 def study_of(
-    space: SearchSpace, genotypes: np.ndarray, values: np.ndarray, directions: list[str]
+    space: SearchSpace, genotypes: np.ndarray, values: np.ndarray, directions: Sequence[Direction]
 ) -> optuna.Study:
     study = optuna.create_study(directions=directions)
     for genotype, row in zip(genotypes, values, strict=True):
@@ -25,7 +26,7 @@ def study_of(
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 def test_by_measured_values_the_best_come_first_and_once(
-    space: SearchSpace, direction: str
+    space: SearchSpace, direction: Direction
 ) -> None:
     genotypes = space.sample(10, np.random.default_rng(0))
     values = np.random.default_rng(1).normal(size=(10, 1))

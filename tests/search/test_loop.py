@@ -5,22 +5,26 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
 import pytest
+from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
+from dagsmith.data import Evaluator
 from dagsmith.search import (
     MetropolisHastingsSampler,
     MetropolisHastingsSettings,
     Objective,
+    PredictorFactory,
     SearchError,
     make_sampler,
     open_study,
     run_search,
 )
-from dagsmith.space import Architecture, SearchSpace, Vocabulary
+from dagsmith.space import Architecture, SearchSpace
 
 PROGRAM = """
 import os, runpy, signal, sys
@@ -36,12 +40,12 @@ tests["search"](file, name, sampler, here["small_space"](), here["TableEvaluator
 
 
 def search(
-    storage: object,
+    storage: str | Path | BaseStorage,
     name: str,
     sampler: str,
     space: SearchSpace,
-    evaluator: object,
-    predictor: Callable[[Vocabulary, int], object],
+    evaluator: Evaluator,
+    predictor: PredictorFactory,
     trials: int,
 ) -> optuna.Study:
     study = open_study(storage, name, space, (Objective("logloss", "minimize"),))
@@ -270,7 +274,7 @@ def test_settings_out_of_range_are_named(
     field: str, space: SearchSpace, evaluator: Callable, logloss: tuple[Objective, ...]
 ) -> None:
     study = open_study(in_memory(), "a", space, logloss)
-    settings = {"trials": 3, "initial": 2, "batch": 2, "seed": 0} | {field: -1}
+    settings: dict[str, Any] = {"trials": 3, "initial": 2, "batch": 2, "seed": 0} | {field: -1}
     with pytest.raises(SearchError, match=f"{field} is -1"):
         run_search(
             study,

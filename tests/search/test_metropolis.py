@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import optuna
@@ -200,7 +201,7 @@ def test_a_missing_cost_is_named(
     ("field", "value"),
     [("chains", 0), ("temperature", -1.0), ("explore", 1.5), ("acquisition", "median")],
 )
-def test_settings_out_of_range_are_named(field: str, value: object) -> None:
+def test_settings_out_of_range_are_named(field: str, value: Any) -> None:
     with pytest.raises(SearchError, match=str(value)):
         MetropolisHastingsSettings(**{field: value})
 

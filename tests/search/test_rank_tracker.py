@@ -3,6 +3,7 @@ import optuna
 import pytest
 from scipy import stats
 
+from dagsmith.predictor.metrics import MetricName
 from dagsmith.search import Forecast, Objective, RankTracker, SearchError, open_study
 from dagsmith.space import SearchSpace
 
@@ -22,13 +23,14 @@ def test_overall_is_kendalls_tau_with_an_interval_around_it() -> None:
     result = tracker.overall()
     assert result.value == pytest.approx(stats.kendalltau(truth, mean).statistic)
     assert result.n == 40
+    assert result.value is not None
     assert result.low is not None
     assert result.high is not None
     assert result.low < result.value < result.high
 
 
 @pytest.mark.parametrize("metric", ["kendall_tau", "spearman", "weighted_tau", "ndcg"])
-def test_perfect_forecasts_are_perfect_in_every_round(metric: str) -> None:
+def test_perfect_forecasts_are_perfect_in_every_round(metric: MetricName) -> None:
     tracker = RankTracker(forecasts(0.0), larger_is_better=True)
     by_round = tracker.by_round(metric, resamples=50)
     assert list(by_round) == tracker.rounds == [0, 1, 2, 3]

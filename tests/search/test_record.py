@@ -1,12 +1,15 @@
+from typing import Any
+
 import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState, create_trial
 
 from dagsmith.search import RecordReader
 from dagsmith.space import SearchSpace
 
 
-def trial(space: SearchSpace, genotype: np.ndarray, **fields: object) -> optuna.trial.FrozenTrial:
+def trial(space: SearchSpace, genotype: np.ndarray, **fields: Any) -> optuna.trial.FrozenTrial:
     return create_trial(
         params=space.to_params(genotype), distributions=dict(space.distributions()), **fields
     )
@@ -48,8 +51,9 @@ def test_foreign_and_partial_trials_are_left_out(space: SearchSpace) -> None:
     study.add_trial(create_trial(value=1.0))
     other = space.to_params(space.sample(1, np.random.default_rng(0))[0])
     other[space.slots[0].name] = "no such choice"
-    distributions = dict(space.distributions()) | {
-        space.slots[0].name: optuna.distributions.CategoricalDistribution(("no such choice",))
+    distributions: dict[str, BaseDistribution] = {
+        **space.distributions(),
+        space.slots[0].name: optuna.distributions.CategoricalDistribution(("no such choice",)),
     }
     study.add_trial(create_trial(value=1.0, params=other, distributions=distributions))
     record = RecordReader(space).read(study.trials, study.directions)

@@ -69,6 +69,7 @@ def test_dcnv2_crosses_by_its_formula(settled: Callable[[str], ClickModel], rows
     x0 = torch.cat([dense, model.embedding(ids).flatten(1)], dim=1)
     crossed = x0
     for layer in model.cross:
+        assert isinstance(layer, torch.nn.Linear)
         product = torch.stack([layer.weight @ row for row in crossed]) + layer.bias
         crossed = x0 * product + crossed
     parts = torch.cat([crossed, deep_part(model, x0)], dim=1)
@@ -80,7 +81,7 @@ def test_dnn_is_its_deep_part(settled: Callable[[str], ClickModel], rows: Rows) 
     model, (dense, ids, _) = settled("dnn"), rows
     assert model.embedding is not None
     deep = deep_part(model, torch.cat([dense, model.embedding(ids).flatten(1)], dim=1))
-    expected = deep @ model.head.weight[0] + model.head.bias  # type: ignore[operator,index]
+    expected = deep @ model.head.weight[0] + model.head.bias  # type: ignore[operator,index,union-attr]
     torch.testing.assert_close(model(dense, ids), expected, atol=1e-5, rtol=1e-5)
 
 

@@ -145,4 +145,4 @@ def test_what_cannot_be_measured_is_named(
 ) -> None:
     for metric in (auc, logloss, normalised_entropy, calibration, click_metrics):
         with pytest.raises(MetricError, match=message):
-            metric(labels, scores)  # type: ignore[operator]
+            metric(labels, scores)

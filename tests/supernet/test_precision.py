@@ -26,7 +26,7 @@ def test_bfloat16_gives_float32_logits_near_those_of_float32(
         leaves = supernet.bank.slices(plan)
         outputs = []
         for precision in ("float32", "bfloat16"):
-            with computing(precision, CPU):  # type: ignore[arg-type]
+            with computing(precision, CPU):
                 outputs.append(supernet.forward(plan, leaves, dense, ids))
         full, half = outputs
         assert half.dtype == torch.float32

@@ -196,7 +196,7 @@ def test_bfloat16_trains_to_nearly_the_same(architecture: Architecture, dataset:
         train_scratch(
             Network(architecture, dataset.fields, seed=1),
             dataset,
-            replace(QUICK, precision=precision),  # type: ignore[arg-type]
+            replace(QUICK, precision=precision),
         ).metrics["valid"]["logloss"]
         for precision in ("float32", "bfloat16")
     )

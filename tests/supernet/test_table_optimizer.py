@@ -11,7 +11,7 @@ IDS = torch.tensor([[1, 2, 3, 0, 1, 1], [1, 5, 5, 2, 2, 16]])
 def test_rowwise_adagrad_is_the_formula_on_a_dense_table() -> None:
     torch.manual_seed(0)
     table = nn.Embedding(9, 4, sparse=True)
-    optimizer = RowwiseAdagrad([table.weight], lr=0.3)
+    optimizer = RowwiseAdagrad(list(table.parameters()), lr=0.3)
     expected, total = table.weight.detach().clone(), torch.zeros(9)
     for step in range(5):
         ids = torch.randint(8, (6,))  # with repetitions, and never row 8

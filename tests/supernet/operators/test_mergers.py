@@ -15,7 +15,8 @@ def test_fm_adds_all_pairwise_products(run: Run, width: int) -> None:
     dense, rows = torch.randn(5, width), torch.randn(5, 16, 4)
     output, w = run(Node.of("merger", operator="fm"), {"dense": [dense], "sparse": [rows]})
     # (sum e)^2 - sum e^2 = 2 sum over i < j of e_i e_j
-    pooled = 2 * sum(rows[:, :, i] * rows[:, :, j] for i in range(4) for j in range(i))
+    pairs = [rows[:, :, i] * rows[:, :, j] for i in range(4) for j in range(i)]
+    pooled = 2 * torch.stack(pairs).sum(0)
     assert ("linear/bias" in w) == (width != 16)
     if width != 16:
         pooled = pooled @ w["linear/from/pooled"].T + w["linear/bias"]
