@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,16 +79,17 @@ class SupernetEvaluator:
     def _evaluate(self, architecture: Architecture) -> Evaluation:
         begun = time.monotonic()
         plan = self.supernet.plan(architecture)
-        head = self._head(plan)
+        weights = self.supernet.bank.slices(plan)
+        head = _head(plan, weights)
         if self.scoring.refit != "none":
             label = self._refit[2]
-            inputs = self._features(plan, self._refit)
+            inputs = self._features(plan, weights, self._refit)
             if self.scoring.refit == "newton":
                 head = newton(inputs, label, head, self.scoring.ridge)
             else:
                 head = sgd(inputs, label, head, seed=self.scoring.seed)
             del inputs
-        scores = self._features(plan, self._score) @ head
+        scores = self._features(plan, weights, self._score) @ head
         failure, metrics = "", {}
         if bool(torch.isfinite(scores).all()):
             metrics = dict(click_metrics(self._labels, torch.sigmoid(scores).cpu().numpy()))
@@ -114,12 +115,10 @@ class SupernetEvaluator:
         dense, sparse, label = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
         return dense, sparse, label
 
-    def _features(self, plan: Plan, rows: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def _features(
+        self, plan: Plan, weights: Mapping[str, Tensor], rows: tuple[Tensor, Tensor, Tensor]
+    ) -> Tensor:
         """What the logit reads, flattened, with a last column of ones, ``[rows, features]``."""
-        weights = {
-            name: self.supernet.bank.tensors[name][tuple(slice(0, size) for size in weight.shape)]
-            for name, weight in plan.weights.items()
-        }
         dense, sparse, label = rows
         size = 1 + sum(
             math.prod(plan.weights[name].shape)
@@ -136,10 +135,10 @@ class SupernetEvaluator:
             result[part, width:-1] = top_sparse.flatten(1)
         return result
 
-    def _head(self, plan: Plan) -> Tensor:
-        """The supernet's own head for this plan, in the order of `_features`."""
-        leaves = self.supernet.bank.slices(plan)
-        parts = [
-            leaves[name].flatten() for name in ("head/dense", "head/sparse") if name in plan.weights
-        ]
-        return torch.cat([*parts, leaves["head/bias"]]).detach()
+
+def _head(plan: Plan, weights: Mapping[str, Tensor]) -> Tensor:
+    """The supernet's own head for this plan, in the order of `SupernetEvaluator._features`."""
+    parts = [
+        weights[name].flatten() for name in ("head/dense", "head/sparse") if name in plan.weights
+    ]
+    return torch.cat([*parts, weights["head/bias"]]).detach()
