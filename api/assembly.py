@@ -16,8 +16,9 @@ from dagsmith.model import write_model
 from dagsmith.result import FORMAT
 from dagsmith.search import RankTracker
 from dagsmith.space import Architecture
-from dagsmith.stages import scratch_seeds, trained, training_folder
-from dagsmith.training import Build, hand_made, hand_made_costs, scratch_recipe, stand_alone
+from dagsmith.stages import scratch_seeds
+from dagsmith.training import hand_made_costs, scratch_recipe, training_of
+from dagsmith.trainings import Training
 from dagsmith.trials import Trials
 
 COUNTING_RULE = "product of the slots' choices; dead genes are counted, isomorphic ones not merged"
@@ -109,7 +110,7 @@ def keep_models(job: Job, result: Mapping[str, Any]) -> None:
         write_model(
             job.path / "models" / str(model["rank"]),
             architecture,
-            training_folder(job, "scratch", model["key"], best["seed"]),
+            training_of(job, "scratch", architecture, best["seed"]).folder,
             job.dataset.path / ENCODERS,
             document,
         )
@@ -131,22 +132,22 @@ def _searched_entry(
     """An architecture of the search with its trainings, or None if all of them failed."""
     trial = trials[number]
     architecture = trials.architecture(trial)
-    build, costs = stand_alone(job, architecture), trials.costs(trial)
-    entry = _trained_entry(job, "scratch", architecture.key, build, seeds, costs)
+    trainings = [training_of(job, "scratch", architecture, seed) for seed in seeds]
+    entry = _trained_entry(trainings, trials.costs(trial))
     if entry is None:
         return None
     return {"architecture": architecture.to_dict(), **entry, **trials.opinions(trial)}
 
 
 def _trained_entry(
-    job: Job, stage: str, key: str, build: Build, seeds: Sequence[int], costs: Mapping[str, float]
+    trainings: Sequence[Training], costs: Mapping[str, float]
 ) -> dict[str, Any] | None:
-    outcomes = [trained(job, stage, key, build, seed) for seed in seeds]
+    outcomes = [training.outcome() or {"failure": "not trained"} for training in trainings]
     runs = [outcome for outcome in outcomes if "failure" not in outcome]
     if not runs:
         return None
     return {
-        "key": key,
+        "key": trainings[0].key,
         "parameters": costs["parameters"],
         "flops": costs["flops"],
         "valid": _mean([run["valid"] for run in runs]),
@@ -169,11 +170,10 @@ def _mean(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _baselines(job: Job) -> list[dict[str, Any]]:
-    builds = hand_made(job)
     entries = []
     for name in (job.directory.output("baselines") or {"names": []})["names"]:
-        costs = hand_made_costs(builds[name](0))
-        entry = _trained_entry(job, "baselines", name, builds[name], scratch_seeds(job), costs)
+        trainings = [training_of(job, "baselines", name, seed) for seed in scratch_seeds(job)]
+        entry = _trained_entry(trainings, hand_made_costs(trainings[0].build(job.dataset)))
         if entry is not None:
             entries.append({"name": name, **entry})
     return entries

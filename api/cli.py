@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from dagsmith.arguments import Parser, add_settings, given_settings
+from dagsmith.machine import cores
 from dagsmith.settings import SearchSettings
 from dagsmith.space import SPACES
 from dagsmith.space.errors import nearest
@@ -56,8 +57,7 @@ def limit_threads() -> None:
     Left alone, OpenMP counts the cores of the machine, also inside a container that may use two,
     and its idle threads spin. What the user has set stays.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    os.environ.setdefault("OMP_NUM_THREADS", str(cores or 1))
+    os.environ.setdefault("OMP_NUM_THREADS", str(cores()))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 

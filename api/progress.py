@@ -137,7 +137,7 @@ class LineReporter(Reporter):
         left = f", about {_clock_text(spent * (total - done) / gained)} left" if gained > 0 else ""
         note = f", {note}" if note else ""
         self.say(
-            f"{self.stage}: {done:.0f} of {total:.0f} ({done / total:.0%}), "
+            f"{self.stage}: {int(done)} of {total:.0f} ({done / total:.0%}), "
             f"{_clock_text(spent)}{left}{note}"
         )
 

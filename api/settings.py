@@ -81,6 +81,9 @@ class SearchSettings:
     storage: str | None = _option(None, "URL of the Optuna storage; else a SQLite file in DIR")
     study: str = _option("dagsmith", "name of the study in the storage")
     device: str = _option("auto", "where to train", DEVICES)
+    jobs: int | None = _option(
+        None, "models trained from scratch at the same time; else one per core, one on a GPU"
+    )
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

@@ -4,7 +4,7 @@ Each returns a small JSON object that later stages and a resumed run read; what 
 run's directory. A stage that is started again goes on from what it left there.
 """
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,18 @@ from dagsmith.data import Dataset, prepare_synthetic
 from dagsmith.data.store import MANIFEST
 from dagsmith.data_command import describe, prepare_log
 from dagsmith.errors import RunError
-from dagsmith.files import write_text
 from dagsmith.job import Job
 from dagsmith.predictor import GNNPredictor
 from dagsmith.search import make_sampler, run_search, select_finalists
+from dagsmith.supernet.handmade import HANDMADE
 from dagsmith.training import (
-    Build,
     fit_recipe,
-    hand_made,
-    stand_alone,
     subnet_evaluator,
-    train_one,
     train_shared,
+    training_of,
+    trainings_at_once,
 )
+from dagsmith.trainings import Training, train_all
 
 SYNTHETIC_ROWS = 120_000
 """Rows of the synthetic click log, unless asked otherwise."""
@@ -114,68 +113,45 @@ def stage_scratch(job: Job) -> dict[str, Any]:
     work = [(number, seed) for number in best for seed in seeds]
     # One seed is enough for a ranking, and all of a joint's architectures are compared at that one.
     work += [(number, seeds[0]) for number in truth]
-    for done, (number, seed) in enumerate(work):
-        architecture = trials.architecture(trials[number])
-        build = stand_alone(job, architecture)
-        trained(job, "scratch", architecture.key, build, seed, (done, len(work)))
-    job.progress.update(len(work), len(work))
+    # The costly first: a long training that begins last would leave the other cores idle.
+    work.sort(key=lambda item: -trials.costs(trials[item[0]])["flops"])
+    train_models(
+        job,
+        [
+            training_of(job, "scratch", trials.architecture(trials[number]), seed)
+            for number, seed in work
+        ],
+    )
     return {"best": best, "truth": truth, "seeds": seeds}
 
 
 def stage_baselines(job: Job) -> dict[str, Any]:
     """Train the hand-made models of the field by the same recipe and seeds."""
-    if job.settings.no_baselines:
-        return {"names": []}
-    models = hand_made(job)
-    seeds = scratch_seeds(job)
-    work = [(name, seed) for name in models for seed in seeds]
-    for done, (name, seed) in enumerate(work):
-        trained(job, "baselines", name, models[name], seed, (done, len(work)))
-    job.progress.update(len(work), len(work))
-    return {"names": list(models)}
+    names = [] if job.settings.no_baselines else list(HANDMADE)
+    train_models(
+        job,
+        [
+            training_of(job, "baselines", name, seed)
+            for name in names
+            for seed in scratch_seeds(job)
+        ],
+    )
+    return {"names": names}
+
+
+def train_models(job: Job, trainings: Sequence[Training]) -> None:
+    """Do those trainings that were not done before, and tell of those that failed."""
+    train_all(
+        trainings,
+        trainings_at_once(job),
+        lambda done, note: job.progress.update(done, len(trainings), note),
+    )
+    for training in trainings:
+        failure = (training.outcome() or {}).get("failure")
+        if failure:
+            job.progress.say(f"{training.title}: {failure}")
 
 
 def scratch_seeds(job: Job) -> list[int]:
     """The training seeds from scratch."""
     return [job.settings.seed + index for index in range(job.settings.scratch_seeds)]
-
-
-def training_folder(job: Job, stage: str, key: str, seed: int) -> Path:
-    """Where a training from scratch keeps its weights and its figures."""
-    return job.path / stage / f"{key}-{seed}"
-
-
-def trained(
-    job: Job, stage: str, key: str, build: Build, seed: int, step: tuple[int, int] = (0, 1)
-) -> dict[str, Any]:
-    """The figures of one training from scratch, trained now unless that was done before.
-
-    A training that was interrupted begins again; being seeded, it ends with the same figures.
-
-    Args:
-        job: the search.
-        stage: ``"scratch"`` or ``"baselines"``.
-        key: of the architecture, or the name of a hand-made model.
-        build: makes the model.
-        seed: of initial weights and order of rows.
-        step: number of this training and of all, for the progress.
-
-    Returns:
-        ``{seed, seconds, valid, test}``, or ``{seed, failure}`` if the training failed.
-    """
-    folder = training_folder(job, stage, key, seed)
-    figures = folder / "figures.json"
-    if figures.exists():
-        return dict(json.loads(figures.read_text(encoding="utf-8")))
-    number, count = step
-
-    def told(_: str, done: int, total: int | None) -> None:
-        part = done / total if total else 0.0
-        job.progress.update(round(number + part, 3), count, f"{key[:12]}, seed {seed}")
-
-    folder.mkdir(parents=True, exist_ok=True)
-    outcome = train_one(job, build, key, seed, folder, told)
-    if "failure" in outcome:
-        job.progress.say(f"{stage}: {key[:12]}, seed {seed}: {outcome['failure']}")
-    write_text(figures, json.dumps(outcome, indent=2, allow_nan=False) + "\n")
-    return outcome

@@ -1,9 +1,7 @@
-"""What the stages ask of the supernet room: to train a supernet, to evaluate, to train alone."""
+"""What the stages ask of the supernet room: a recipe, a trained supernet, models from scratch."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,34 +10,22 @@ from torch import nn
 from dagsmith.data.evaluations import Evaluator
 from dagsmith.errors import RunError
 from dagsmith.job import Job
-from dagsmith.metrics import documented
-from dagsmith.network import WEIGHTS, save_weights
-from dagsmith.progress import Progress
+from dagsmith.machine import cores, memory
 from dagsmith.space import Architecture
 from dagsmith.supernet.evaluator import SubnetScoring, SupernetEvaluator
-from dagsmith.supernet.handmade import HANDMADE
 from dagsmith.supernet.inputs import pick_device
-from dagsmith.supernet.metrics import MetricError
 from dagsmith.supernet.model import ClickModel
-from dagsmith.supernet.network import Network
 from dagsmith.supernet.penalty import choose_penalty
 from dagsmith.supernet.precision import pick_precision
 from dagsmith.supernet.recipes import RECIPES, Recipe, sized_for
-from dagsmith.supernet.scratch import train_scratch
 from dagsmith.supernet.supernet import Supernet
-from dagsmith.supernet.train_supernet import (
-    NASREC_SUPERNET,
-    SupernetRecipe,
-    TrainingError,
-    train_supernet,
-)
+from dagsmith.supernet.train_supernet import NASREC_SUPERNET, SupernetRecipe, train_supernet
+from dagsmith.trainings import Training
 
 SUPERNET = "supernet.safetensors"
 CHECKPOINT = "supernet.training.safetensors"
-
-Build = Callable[[int], ClickModel]
-"""From a seed to a freshly initialised model."""
-
+_PROCESS_BYTES = 2**29
+"""What a process that trains holds beside the table, about."""
 
 SUPERNET_PENALTY = 0.2
 """Share of the stand-alone penalty that the supernet's table gets: no subnet trains it for long
@@ -65,11 +51,12 @@ def fit_recipe(job: Job) -> dict[str, Any]:
     probes: dict[str, float] = {}
     if settings.recipe == "default" and settings.embedding_l2 is None:
         choice = choose_penalty(
-            lambda: stand_alone(job, _probe(job), recipe)(settings.seed),
+            training_of(job, "recipe", _probe(job), settings.seed, recipe).build(job.dataset),
             job.dataset,
             recipe,
             seed=settings.seed,
             device=settings.device,
+            jobs=trainings_at_once(job),
             progress=job.progress.told,
         )
         recipe = choice.recipe
@@ -110,52 +97,43 @@ def subnet_evaluator(job: Job) -> Evaluator:
     return SupernetEvaluator(supernet, job.dataset, SubnetScoring(precision=precision))
 
 
-def train_one(
-    job: Job, build: Build, key: str, seed: int, folder: Path, progress: Progress
-) -> dict[str, Any]:
-    """Train one model from scratch and keep its weights in `folder`.
+def training_of(
+    job: Job, stage: str, model: Architecture | str, seed: int, recipe: Recipe | None = None
+) -> Training:
+    """A training from scratch of this job.
 
     Args:
         job: the search.
-        build: makes the model.
-        key: of its architecture, or its name.
+        stage: ``"scratch"`` or ``"baselines"``; the folder in which its results lie.
+        model: an architecture, or the name of a hand-made model.
         seed: of initial weights and order of rows.
-        folder: where the weights go.
-        progress: told of the steps.
-
-    Returns:
-        ``{seed, seconds, epochs, valid, test}``, or ``{seed, failure}`` if the loss became NaN.
+        recipe: how to train; else what the recipe stage left.
     """
-    start = time.monotonic()
-    try:
-        trained = train_scratch(
-            build(seed),
-            job.dataset,
-            scratch_recipe(job),
-            seed=seed,
-            device=job.settings.device,
-            progress=progress,
-        )
-    except (TrainingError, MetricError) as error:
-        return {"seed": seed, "failure": str(error)}
-    save_weights(folder / WEIGHTS, trained.model, key)
-    return {
-        "seed": seed,
-        "seconds": round(time.monotonic() - start, 3),
-        **{split: documented(trained.metrics[split]) for split in ("valid", "test")},
-    }
-
-
-def stand_alone(job: Job, architecture: Architecture, recipe: Recipe | None = None) -> Build:
-    """Builds the network of an architecture, as the recipe wants its embeddings."""
-    chosen = recipe or scratch_recipe(job)
-    return lambda seed: Network(
-        architecture,
-        job.dataset.fields,
-        seed=seed,
-        std=chosen.embedding_std,
-        normalise=chosen.normalise,
+    key = model if isinstance(model, str) else model.key
+    return Training(
+        model,
+        recipe or scratch_recipe(job),
+        seed,
+        job.dataset.path,
+        job.path / stage / f"{key}-{seed}",
+        job.settings.embedding_dim,
+        job.settings.device,
     )
+
+
+def trainings_at_once(job: Job) -> int:
+    """How many trainings from scratch run at the same time.
+
+    One per core of a CPU, as far as half of the memory goes: training holds the embedding table
+    six times (weights, gradient, two moments, running average, best epoch). One on a GPU.
+    """
+    if job.settings.jobs is not None:
+        return job.settings.jobs
+    if pick_device(job.settings.device).type != "cpu":
+        return 1
+    rows = sum(field.cardinality for field in job.dataset.fields)
+    needed = 6 * 4 * rows * job.settings.embedding_dim + _PROCESS_BYTES
+    return max(1, min(cores(), memory() // (2 * needed)))
 
 
 def supernet_recipe(job: Job) -> SupernetRecipe:
@@ -191,22 +169,6 @@ def _supernet(job: Job) -> Supernet:
         normalise=recipe.normalise,
         device=job.settings.device,
     )
-
-
-def hand_made(job: Job) -> dict[str, Build]:
-    """Builds the hand-made models of the field for this data, with the search's embeddings."""
-    width = max(1, len(job.dataset.dense_features))
-
-    def build(name: str) -> Build:
-        return lambda seed: HANDMADE[name](
-            width,
-            job.dataset.fields,
-            dim=job.settings.embedding_dim,
-            seed=seed,
-            std=scratch_recipe(job).embedding_std,
-        )
-
-    return {name: build(name) for name in HANDMADE}
 
 
 def hand_made_costs(model: ClickModel) -> dict[str, float]:

@@ -15,6 +15,7 @@ TINY = SearchSettings(
     scratch_seeds=2,
     truth=2,
     objectives="logloss,flops",
+    jobs=1,
 )
 
 
