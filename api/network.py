@@ -3,16 +3,15 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from dagsmith.data import Batch, Encoders
+from dagsmith.data import Batch, Encoders, Split
 from dagsmith.errors import ModelError
 from dagsmith.space import Architecture
 from dagsmith.supernet.checkpoint import load_checkpoint, save_checkpoint
-from dagsmith.supernet.inputs import to_tensors
 from dagsmith.supernet.model import ClickModel
 from dagsmith.supernet.network import Network
+from dagsmith.supernet.scratch import predict
 
 WEIGHTS = "model.safetensors"
 FORMAT = "dagsmith.network/1"
@@ -47,14 +46,8 @@ def load_network(path: Path, architecture: Architecture, encoders: Encoders) -> 
     return network
 
 
-def probabilities(network: ClickModel, batch: Batch, rows: int = 8192) -> NDArray[np.float64]:
-    """Click probabilities of encoded rows, ``[rows]``, computed in pieces of `rows`."""
+def probabilities(network: ClickModel, batch: Batch) -> NDArray[np.float64]:
+    """Click probabilities of encoded rows, ``[rows]``."""
     device = next(network.parameters()).device
-    parts = [np.zeros(0)]
-    with torch.inference_mode():
-        for start in range(0, len(batch), rows):
-            part = slice(start, start + rows)
-            piece = Batch(batch.dense[part], batch.sparse[part], batch.label[part])
-            dense, ids, _ = to_tensors(piece, device)
-            parts.append(torch.sigmoid(network(dense, ids)).double().cpu().numpy())
-    return np.concatenate(parts)
+    rows = Split(batch.dense, batch.sparse, batch.label)
+    return predict(network, rows, device).astype(np.float64)

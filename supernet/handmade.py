@@ -1,6 +1,7 @@
 """Hand-made CTR models, built from the same embedding table and trained by the same recipes."""
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,18 +11,22 @@ from dagsmith.supernet.embedding import EmbeddingTable
 from dagsmith.supernet.model import ClickModel
 
 
-class DNN(ClickModel):
-    """Embeddings and dense features, flattened, through fully connected layers.
+class HandMade(ClickModel, ABC):
+    """What the hand-made models share: their inputs, their table, and a deep tower.
 
     Args:
         dense_width: width of the dense input.
         fields: the categorical fields.
         dim: width of an embedding vector.
-        hidden: widths of the hidden layers, each with batch normalisation and ReLU.
+        hidden: widths of the tower's layers, each with batch normalisation and ReLU.
         seed: seed of the initial weights.
         std: standard deviation of the initial embeddings (see `EmbeddingTable`).
     """
 
+    embedding: EmbeddingTable
+    first_order = 0
+    """Columns of the table that are no factors: weights of the ids alone."""
+
     def __init__(
         self,
         dense_width: int,
@@ -34,47 +39,48 @@ class DNN(ClickModel):
     ) -> None:
         super().__init__()
         torch.manual_seed(seed)
-        table = EmbeddingTable(fields, dim, sparse=False, seed=seed, std=std)
-        self.embedding = table
-        self.layers = _Layers(dense_width + dim * len(fields), hidden)
+        width = self.first_order + dim
+        self.embedding = EmbeddingTable(fields, width, sparse=False, seed=seed, std=std)
+        self._build(dense_width, dense_width + dim * len(fields), hidden)
+
+    @abstractmethod
+    def _build(self, dense: int, flat: int, hidden: Sequence[int]) -> None:
+        """Make the layers over `dense` features, `flat` with the factors of all fields."""
+
+
+class DNN(HandMade):
+    """Embeddings and dense features, flattened, through fully connected layers.
+
+    Args: as `HandMade`.
+    """
+
+    def _build(self, dense: int, flat: int, hidden: Sequence[int]) -> None:
+        self.layers = _Layers(flat, hidden)
         self.head = _Head(hidden[-1])
 
     def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
         """Logits ``[batch]``."""
-        rows = _table(self)(ids)
-        flat = torch.cat([dense, rows.flatten(1)], dim=1)
+        flat = torch.cat([dense, self.embedding(ids).flatten(1)], dim=1)
         logit: Tensor = self.head(self.layers(flat, self.dropout))
         return logit
 
 
-class DeepFM(ClickModel):
+class DeepFM(HandMade):
     """A factorisation machine and a DNN over one embedding table, summed (Guo et al., IJCAI 2017).
 
-    Args: as `DNN`.
+    Args: as `HandMade`.
     """
 
-    def __init__(
-        self,
-        dense_width: int,
-        fields: Sequence[SparseField],
-        *,
-        dim: int = 16,
-        hidden: Sequence[int] = (400, 400, 400),
-        seed: int = 0,
-        std: float | None = None,
-    ) -> None:
-        super().__init__()
-        torch.manual_seed(seed)
-        # Column 0 of a vector is the id's first-order weight, the others its factors.
-        table = EmbeddingTable(fields, dim + 1, sparse=False, seed=seed, std=std)
-        self.embedding = table
-        self.linear = _Head(dense_width)
-        self.layers = _Layers(dense_width + dim * len(fields), hidden)
+    first_order = 1
+
+    def _build(self, dense: int, flat: int, hidden: Sequence[int]) -> None:
+        self.linear = _Head(dense)
+        self.layers = _Layers(flat, hidden)
         self.head = _Head(hidden[-1])
 
     def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
         """Logits ``[batch]``."""
-        rows = _table(self)(ids)
+        rows = self.embedding(ids)
         first, factors = rows[:, 0], rows[:, 1:]
         pairs = factors.sum(dim=2).square() - factors.square().sum(dim=2)
         wide = self.linear(dense) + first.sum(dim=1) + 0.5 * pairs.sum(dim=1)
@@ -83,38 +89,22 @@ class DeepFM(ClickModel):
         return logit
 
 
-class DCNv2(ClickModel):
-    """Full-rank cross layers beside a DNN (Wang et al., WWW 2021).
+class DCNv2(HandMade):
+    """Three full-rank cross layers beside a DNN (Wang et al., WWW 2021).
 
     ``x_{l+1} = x_0 * (W_l x_l + b_l) + x_l``
 
-    Args: as `DNN`, and
-        cross_layers: number of cross layers.
+    Args: as `HandMade`.
     """
 
-    def __init__(
-        self,
-        dense_width: int,
-        fields: Sequence[SparseField],
-        *,
-        dim: int = 16,
-        hidden: Sequence[int] = (400, 400, 400),
-        cross_layers: int = 3,
-        seed: int = 0,
-        std: float | None = None,
-    ) -> None:
-        super().__init__()
-        torch.manual_seed(seed)
-        table = EmbeddingTable(fields, dim, sparse=False, seed=seed, std=std)
-        self.embedding = table
-        width = dense_width + dim * len(fields)
-        self.cross = nn.ModuleList(nn.Linear(width, width) for _ in range(cross_layers))
-        self.layers = _Layers(width, hidden)
-        self.head = _Head(width + hidden[-1])
+    def _build(self, dense: int, flat: int, hidden: Sequence[int]) -> None:
+        self.cross = nn.ModuleList(nn.Linear(flat, flat) for _ in range(3))
+        self.layers = _Layers(flat, hidden)
+        self.head = _Head(flat + hidden[-1])
 
     def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
         """Logits ``[batch]``."""
-        flat = torch.cat([dense, _table(self)(ids).flatten(1)], dim=1)
+        flat = torch.cat([dense, self.embedding(ids).flatten(1)], dim=1)
         crossed = flat
         for layer in self.cross:
             crossed = flat * layer(crossed) + crossed
@@ -153,10 +143,5 @@ class _Head(nn.Linear):
         return (tensor.float() * self.weight).sum(dim=1) + self.bias
 
 
-def _table(model: ClickModel) -> EmbeddingTable:
-    assert model.embedding is not None
-    return model.embedding
-
-
-HANDMADE: dict[str, Callable[..., ClickModel]] = {"dnn": DNN, "deepfm": DeepFM, "dcnv2": DCNv2}
+HANDMADE: dict[str, type[HandMade]] = {"dnn": DNN, "deepfm": DeepFM, "dcnv2": DCNv2}
 """The hand-made models by name."""

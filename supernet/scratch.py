@@ -129,7 +129,7 @@ def predict(
 ) -> NDArray[np.float32]:
     """Click probabilities of a split's rows, in order, ``[rows]``."""
     model.eval()
-    parts = []
+    parts = [torch.zeros(0)]
     for batch in split.batches(batch_size):
         dense, ids, _ = to_tensors(batch, device)
         parts.append(torch.sigmoid(model(dense, ids)).cpu())
