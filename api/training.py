@@ -1,7 +1,9 @@
 """What the stages ask of the supernet room: a recipe, a trained supernet, models from scratch."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,27 +11,33 @@ from torch import nn
 
 from dagsmith.data.evaluations import Evaluator
 from dagsmith.errors import RunError
+from dagsmith.files import write_text
 from dagsmith.job import Job
 from dagsmith.machine import cores, memory
 from dagsmith.space import Architecture
 from dagsmith.supernet.evaluator import SubnetScoring, SupernetEvaluator
+from dagsmith.supernet.handmade import HANDMADE
 from dagsmith.supernet.inputs import pick_device
 from dagsmith.supernet.model import ClickModel
-from dagsmith.supernet.penalty import choose_penalty
+from dagsmith.supernet.penalty import Losses, choose_penalties
 from dagsmith.supernet.precision import pick_precision
 from dagsmith.supernet.recipes import RECIPES, Recipe, sized_for
 from dagsmith.supernet.supernet import Supernet
 from dagsmith.supernet.train_supernet import NASREC_SUPERNET, SupernetRecipe, train_supernet
 from dagsmith.trainings import Training
 
+_PENALTIES = "penalties.json"
+"""Losses measured while the penalty is chosen; goes when it is."""
+_SEARCHED = "searched"
+"""Stands for all architectures of the space among the hand-made models."""
 SUPERNET = "supernet.safetensors"
 CHECKPOINT = "supernet.training.safetensors"
 _PROCESS_BYTES = 2**29
 """What a process that trains holds beside the table, about."""
 
-SUPERNET_PENALTY = 0.2
-"""Share of the stand-alone penalty that the supernet's table gets: no subnet trains it for long
-enough to hold its vectors against the full one (on Frappe it collapses)."""
+SUPERNET_BATCH = 4
+"""How many times smaller than alone a supernet's batches are: a step trains one subnet only, so
+the shared weights need more of them."""
 
 
 def fit_recipe(job: Job) -> dict[str, Any]:
@@ -48,21 +56,45 @@ def fit_recipe(job: Job) -> dict[str, Any]:
     }
     changed: Mapping[str, Any] = {key: value for key, value in given.items() if value is not None}
     recipe = replace(recipe, **changed)
-    probes: dict[str, float] = {}
-    if settings.recipe == "default" and settings.embedding_l2 is None:
-        choice = choose_penalty(
-            training_of(job, "recipe", _probe(job), settings.seed, recipe).build(job.dataset),
-            job.dataset,
-            recipe,
-            seed=settings.seed,
-            device=settings.device,
-            jobs=trainings_at_once(job),
-            progress=job.progress.told,
-        )
-        recipe = choice.recipe
-        probes = {f"{penalty:g}": loss for penalty, loss in choice.logloss.items()}
-        job.progress.say(f"recipe: embedding penalty {recipe.embedding_l2:g}")
-    return {"recipe": asdict(recipe), "probes": probes}
+    if settings.recipe != "default" or settings.embedding_l2 is not None:
+        return {"recipe": asdict(recipe), "handmade": {}, "probes": {}}
+    # Each hand-made model has its own penalty: a comparison with models held down by that of
+    # another would flatter the search.
+    models: dict[str, Architecture | str] = {_SEARCHED: _probe(job)}
+    models |= {} if settings.no_baselines else {name: name for name in HANDMADE}
+    kept = job.path / _PENALTIES
+    choices = choose_penalties(
+        {
+            name: training_of(job, "recipe", model, settings.seed, recipe).build(job.dataset)
+            for name, model in models.items()
+        },
+        job.dataset,
+        recipe,
+        seed=settings.seed,
+        device=settings.device,
+        jobs=trainings_at_once(job),
+        known=_read_losses(kept),
+        keep=lambda losses: write_text(kept, json.dumps(losses)),
+        progress=job.progress.told,
+    )
+    kept.unlink(missing_ok=True)
+    recipe = choices[_SEARCHED].recipe
+    handmade = {name: choices[name].recipe.embedding_l2 for name in models if name != _SEARCHED}
+    chosen = [f"{recipe.embedding_l2:g}"] + [f"{name} {l2:g}" for name, l2 in handmade.items()]
+    job.progress.say(f"recipe: embedding penalty {', '.join(chosen)}")
+    probes = {
+        name: {f"{penalty:g}": loss for penalty, loss in choice.logloss.items()}
+        for name, choice in choices.items()
+    }
+    return {"recipe": asdict(recipe), "handmade": handmade, "probes": probes}
+
+
+def _read_losses(path: Path) -> Losses:
+    """What an interrupted choice of the penalty had measured."""
+    if not path.is_file():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return {name: {float(key): loss for key, loss in row.items()} for name, row in found.items()}
 
 
 def _probe(job: Job) -> Architecture:
@@ -107,12 +139,12 @@ def training_of(
         stage: ``"scratch"`` or ``"baselines"``; the folder in which its results lie.
         model: an architecture, or the name of a hand-made model.
         seed: of initial weights and order of rows.
-        recipe: how to train; else what the recipe stage left.
+        recipe: how to train; else what the recipe stage left for such a model.
     """
     key = model if isinstance(model, str) else model.key
     return Training(
         model,
-        recipe or scratch_recipe(job),
+        recipe or scratch_recipe(job, key),
         seed,
         job.dataset.path,
         job.path / stage / f"{key}-{seed}",
@@ -143,7 +175,8 @@ def supernet_recipe(job: Job) -> SupernetRecipe:
         base = NASREC_SUPERNET
     else:
         base = SupernetRecipe(
-            batch_size=recipe.batch_size, embedding_l2=SUPERNET_PENALTY * recipe.embedding_l2
+            batch_size=max(256, recipe.batch_size // SUPERNET_BATCH),
+            embedding_l2=recipe.embedding_l2,
         )
     base = replace(base, seed=settings.seed, precision=recipe.precision)
     given = {"epochs": settings.supernet_epochs, "batch_size": settings.supernet_batch_size}
@@ -151,12 +184,18 @@ def supernet_recipe(job: Job) -> SupernetRecipe:
     return replace(base, **changed)
 
 
-def scratch_recipe(job: Job) -> Recipe:
-    """How models are trained from scratch, as the recipe stage left it."""
+def scratch_recipe(job: Job, model: str = "") -> Recipe:
+    """How models are trained from scratch, as the recipe stage left it.
+
+    Args:
+        job: the search.
+        model: a hand-made model's name; all others are trained like the searched ones.
+    """
     output = job.directory.output("recipe")
     if output is None:
         raise RunError(f"{job.path}: the recipe stage is not finished")
-    return Recipe(**output["recipe"])
+    recipe = Recipe(**output["recipe"])
+    return replace(recipe, embedding_l2=output["handmade"].get(model, recipe.embedding_l2))
 
 
 def _supernet(job: Job) -> Supernet:

@@ -44,8 +44,6 @@ MODES: tuple[Mode, ...] = ("single-operator", "single-path", "any-path", "full-p
 REFITS: tuple[Refit, ...] = ("newton", "sgd", "none")
 PENALTY = 0.03
 """What `choose_penalty` finds on Frappe."""
-SHARE = 0.2
-"""Of the penalty that the supernet's table gets, as in the main job."""
 
 
 def frappe(folder: Path, out: Path) -> Dataset:
@@ -96,7 +94,7 @@ def ranking(
     space = nasrec_small(len(dataset.dense_features), len(dataset.fields))
     precision = pick_precision("auto", pick_device())
     supernet = Supernet(space, dataset.fields, std=RECIPES["default"].embedding_std)
-    recipe = SupernetRecipe(mode=mode, precision=precision, embedding_l2=SHARE * PENALTY)
+    recipe = SupernetRecipe(mode=mode, precision=precision, embedding_l2=PENALTY)
     if epochs:
         recipe = replace(recipe, epochs=epochs)
     named = hashlib.sha256(json.dumps(asdict(recipe)).encode()).hexdigest()[:12]

@@ -45,5 +45,6 @@ class Parameters:
                 f"{len(self.cardinalities)} cardinalities for an architecture of "
                 f"{int(rows[wrong][0])} sparse fields; expected one per field"
             )
-        tables = sum(self.cardinalities) * np.where(inputs, dim, 0.0).sum(axis=1)
+        width = np.where(inputs, dim, 0.0).sum(axis=1, dtype=np.float64)
+        tables = sum(self.cardinalities) * width
         return np.asarray(total + tables)

@@ -19,7 +19,13 @@ from dagsmith.supernet.metrics import (
 from dagsmith.supernet.model import ClickModel
 from dagsmith.supernet.network import Network
 from dagsmith.supernet.paths import MODES, PathSampler
-from dagsmith.supernet.penalty import PENALTIES, PenaltyChoice, choose_penalty
+from dagsmith.supernet.penalty import (
+    PENALTIES,
+    Losses,
+    PenaltyChoice,
+    choose_penalties,
+    choose_penalty,
+)
 from dagsmith.supernet.precision import pick_precision
 from dagsmith.supernet.recipes import RECIPES, Recipe, sized_for
 from dagsmith.supernet.scratch import TrainedModel, predict, train_scratch
@@ -46,6 +52,7 @@ __all__ = [
     "DCNv2",
     "DeepFM",
     "EmbeddingTable",
+    "Losses",
     "MetricError",
     "Network",
     "PathSampler",
@@ -62,6 +69,7 @@ __all__ = [
     "WeightBank",
     "auc",
     "calibration",
+    "choose_penalties",
     "choose_penalty",
     "click_metrics",
     "grouped_auc",

@@ -35,7 +35,7 @@ class SubnetScoring:
     """
 
     refit: Refit = "newton"
-    refit_rows: int = 8192
+    refit_rows: int = 16384
     score_rows: int | None = 16384
     ridge: float = 1e-2
     batch_size: int = 4096

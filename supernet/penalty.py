@@ -1,8 +1,7 @@
 """Choosing the embedding penalty on the data: it spans orders of magnitude between click logs."""
 
 import copy
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import joblib
@@ -14,8 +13,11 @@ from dagsmith.supernet.progress import Progress, silent
 from dagsmith.supernet.recipes import Recipe
 from dagsmith.supernet.scratch import train_scratch
 
-PENALTIES = (0.1, 0.03, 0.01, 0.003, 0.001, 3e-4)
+PENALTIES = (0.4, 0.2, 0.1, 0.05, 0.02, 0.01, 0.003, 0.001, 3e-4)
 """Penalties tried, strongest first."""
+SLACK = 1e-3
+"""Losses within this share of the best count as equal: under penalties that are far too strong all
+vectors stay at zero, and the losses differ by noise alone."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,14 @@ class PenaltyChoice:
     Args:
         recipe: the recipe with the chosen penalty.
         logloss: best validation log loss by penalty tried.
-        seconds: wall time.
     """
 
     recipe: Recipe
     logloss: dict[float, float]
-    seconds: float
+
+
+Losses = dict[str, dict[float, float]]
+"""Best validation log loss by probe and penalty."""
 
 
 def choose_penalty(
@@ -44,49 +48,101 @@ def choose_penalty(
     jobs: int = 1,
     progress: Progress = silent,
 ) -> PenaltyChoice:
-    """Train a small probe model with each penalty and keep the one with the best validation loss.
+    """`choose_penalties` for one probe."""
+    return choose_penalties(
+        {"": probe},
+        dataset,
+        recipe,
+        penalties=penalties,
+        seed=seed,
+        device=device,
+        jobs=jobs,
+        progress=progress,
+    )[""]
 
-    The penalties go from strong to weak and the walk stops at the first that is worse than the
-    one before: too weak a penalty overfits, and ever weaker ones overfit more.
+
+def choose_penalties(
+    probes: Mapping[str, ClickModel],
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    penalties: Sequence[float] = PENALTIES,
+    seed: int = 0,
+    device: str = "auto",
+    jobs: int = 1,
+    known: Losses | None = None,
+    keep: Callable[[Losses], None] = lambda losses: None,
+    progress: Progress = silent,
+) -> dict[str, PenaltyChoice]:
+    """Train each probe model with some penalties and keep the one with the best validation loss.
+
+    For each probe the penalties go from strong to weak, and the walk stops at the first that is
+    worse than the best before it: too weak a penalty overfits, and ever weaker ones overfit more.
 
     Args:
-        probe: freshly initialised; copies of it are trained.
+        probes: freshly initialised models, by any name; copies of them are trained.
         dataset: ``train`` trains, ``valid`` chooses.
         recipe: everything but the penalty; must update the whole table (``rowwise=False``).
         penalties: tried in this order.
         seed: seed of every probe training.
         device: where to train.
-        jobs: probes trained at the same time, through joblib; the choice does not depend on it.
-        progress: told ``("penalty", probes done, most probes)``.
+        jobs: trainings at the same time, through joblib; the choice does not depend on it.
+        known: losses of an interrupted call; they are not measured again.
+        keep: given all losses after every round of trainings.
+        progress: told ``("penalty", trainings done, most trainings)``.
     """
-    begun = time.monotonic()
+    losses: Losses = {name: dict((known or {}).get(name, {})) for name in probes}
     threads = max(1, torch.get_num_threads() // jobs)
-    found: dict[float, float] = {}
-    progress("penalty", 0, len(penalties))
-    for start in range(0, len(penalties), jobs):
-        tried = penalties[start : start + jobs]
-        losses = joblib.Parallel(n_jobs=min(jobs, len(tried)))(
+    most = len(probes) * len(penalties)
+    progress("penalty", 0, most)
+    while walking := {name: ahead for name in probes if (ahead := _ahead(losses[name], penalties))}:
+        # More cores than probes: the next penalties are tried before it is known that they matter.
+        each = max(1, jobs // len(walking))
+        tried = [(name, penalty) for name, ahead in walking.items() for penalty in ahead[:each]]
+        found = joblib.Parallel(n_jobs=min(jobs, len(tried)))(
             joblib.delayed(_train)(
-                probe, dataset, replace(recipe, embedding_l2=penalty), seed, device, threads
+                probes[name],
+                dataset,
+                replace(recipe, embedding_l2=penalty),
+                seed,
+                device,
+                threads,
             )
-            for penalty in tried
+            for name, penalty in tried
         )
-        worse = _walk(found, zip(tried, losses, strict=True))
-        progress("penalty", start + len(tried), len(penalties))
-        if worse:
+        for (name, penalty), loss in zip(tried, found, strict=True):
+            losses[name][penalty] = loss
+        keep(losses)
+        ended = sum(len(penalties) for name in probes if not _ahead(losses[name], penalties))
+        begun = sum(len(losses[name]) for name in probes if _ahead(losses[name], penalties))
+        progress("penalty", ended + begun, most)
+    walked = {name: _walked(losses[name], penalties) for name in probes}
+    return {
+        name: PenaltyChoice(
+            replace(recipe, embedding_l2=min(passed, key=lambda penalty: passed[penalty])), passed
+        )
+        for name, passed in walked.items()
+    }
+
+
+def _walked(losses: Mapping[float, float], penalties: Sequence[float]) -> dict[float, float]:
+    """The losses up to the first that is worse than the best before it."""
+    passed: dict[float, float] = {}
+    for penalty in penalties:
+        if penalty not in losses:
             break
-    progress("penalty", len(penalties), len(penalties))
-    best = min(found, key=lambda penalty: found[penalty])
-    return PenaltyChoice(replace(recipe, embedding_l2=best), found, time.monotonic() - begun)
+        passed[penalty] = losses[penalty]
+        if losses[penalty] > (1 + SLACK) * min(passed.values()):
+            break
+    return passed
 
 
-def _walk(found: dict[float, float], tried: Iterable[tuple[float, float]]) -> bool:
-    """Note what was found, up to the first that is worse than the best before it."""
-    for penalty, loss in tried:
-        found[penalty] = loss
-        if loss > min(found.values()):
-            return True
-    return False
+def _ahead(losses: Mapping[float, float], penalties: Sequence[float]) -> Sequence[float]:
+    """The penalties that the walk has still to try; none if it has ended."""
+    passed = _walked(losses, penalties)
+    if passed and list(passed.values())[-1] > (1 + SLACK) * min(passed.values()):
+        return ()
+    return penalties[len(passed) :]
 
 
 def _train(

@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from dagsmith.data import Dataset, Split
 from dagsmith.supernet.inputs import pick_device, to_tensors
 from dagsmith.supernet.metrics import auc, click_metrics, logloss
 from dagsmith.supernet.model import ClickModel
-from dagsmith.supernet.precision import computing
+from dagsmith.supernet.precision import Precision, computing
 from dagsmith.supernet.progress import Progress, silent
 from dagsmith.supernet.recipes import Recipe
 from dagsmith.supernet.schedule import warm_cosine
@@ -98,7 +98,8 @@ def train_scratch(
             continue
         candidate = average if average is not None else model
         measure = auc if recipe.monitor == "auc" else logloss
-        found = measure(dataset.valid.label, predict(candidate, dataset.valid, target))
+        scores = predict(candidate, dataset.valid, target, precision=recipe.precision)
+        found = measure(dataset.valid.label, scores)
         score = found if recipe.monitor == "auc" else -found
         if best is None or score > best[0] + 1e-6:
             kept = {name: value.detach().clone() for name, value in candidate.state_dict().items()}
@@ -125,14 +126,20 @@ def train_scratch(
 
 @torch.inference_mode()
 def predict(
-    model: ClickModel, split: Split, device: torch.device, batch_size: int = 8192
+    model: ClickModel,
+    split: Split,
+    device: torch.device,
+    batch_size: int = 8192,
+    precision: Precision = "float32",
 ) -> NDArray[np.float32]:
     """Click probabilities of a split's rows, in order, ``[rows]``."""
     model.eval()
     parts = [torch.zeros(0)]
     for batch in split.batches(batch_size):
         dense, ids, _ = to_tensors(batch, device)
-        parts.append(torch.sigmoid(model(dense, ids)).cpu())
+        with computing(precision, device):
+            logits = model(dense, ids)
+        parts.append(torch.sigmoid(logits).cpu())
     return torch.cat(parts).numpy()
 
 
@@ -179,10 +186,7 @@ def _optimizers(model: ClickModel, recipe: Recipe) -> list[torch.optim.Optimizer
 @torch.no_grad()
 def _blend(average: nn.Module, model: nn.Module, decay: float) -> None:
     """``average = decay average + (1 - decay) model`` for every weight."""
-    pairs: Iterator[tuple[Tensor, Tensor]] = zip(
-        average.parameters(), model.parameters(), strict=True
-    )
-    old, new = zip(*pairs, strict=True)
-    torch._foreach_lerp_(list(old), list(new), 1.0 - decay)
-    for kept, buffer in zip(average.buffers(), model.buffers(), strict=True):
-        kept.copy_(buffer)
+    old, new = average.state_dict(), model.state_dict()
+    floats = [name for name, value in new.items() if value.is_floating_point()]
+    # The running statistics of a batch normalisation belong to the weights: averaged like them.
+    torch._foreach_lerp_([old[name] for name in floats], [new[name] for name in floats], 1 - decay)

@@ -51,8 +51,8 @@ class SupernetRecipe:
         checkpoint_seconds: least time between two checkpoints.
     """
 
-    epochs: int = 6
-    batch_size: int = 1024
+    epochs: int = 8
+    batch_size: int = 512
     optimizer: Literal["adam", "adagrad"] = "adam"
     lr: float = 1e-3
     embedding_lr: float = 2e-3

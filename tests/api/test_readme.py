@@ -26,7 +26,7 @@ def test_serving_as_shown(
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "synthetic").symlink_to(finished_run)
     exec(compile(PYTHON[0], "README.md", "exec"), {})
-    assert re.fullmatch(r"\[0\.\d+ 0\.\d+\]\n", capsys.readouterr().out)
+    assert re.fullmatch(r"\[0\.\d+ +0\.\d+ *\]\n", capsys.readouterr().out)
 
 
 def test_the_sampler_as_shown() -> None:

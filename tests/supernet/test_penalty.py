@@ -4,7 +4,15 @@ from unittest.mock import patch
 import pytest
 
 from dagsmith.data import Dataset
-from dagsmith.supernet import DNN, RECIPES, TrainedModel, choose_penalty, sized_for
+from dagsmith.supernet import (
+    DNN,
+    RECIPES,
+    Losses,
+    TrainedModel,
+    choose_penalties,
+    choose_penalty,
+    sized_for,
+)
 
 
 @pytest.mark.parametrize(
@@ -13,6 +21,8 @@ from dagsmith.supernet import DNN, RECIPES, TrainedModel, choose_penalty, sized_
         ((3.0, 2.0, 2.5, 1.0), 3, 0.1),
         ((2.0, 3.0, 1.0, 1.0), 2, 1.0),
         ((4.0, 3.0, 2.0, 1.0), 4, 1e-3),
+        # Two that hold all vectors at zero differ by noise only, which does not end the walk.
+        ((0.6930, 0.6931, 0.4, 0.5), 4, 0.01),
     ],
 )
 def test_the_walk_stops_where_it_gets_worse(
@@ -45,3 +55,26 @@ def test_the_choice_does_not_depend_on_how_many_probes_run_at_once(dataset: Data
 )
 def test_the_batch_grows_with_the_log(rows: int, size: int) -> None:
     assert sized_for(RECIPES["default"], rows).batch_size == size
+
+
+def test_an_interrupted_choice_goes_on_where_it_was(dataset: Dataset) -> None:
+    probes = {
+        name: DNN(len(dataset.dense_features), dataset.fields, dim=2, hidden=(width,))
+        for name, width in (("small", 2), ("large", 8))
+    }
+    recipe = replace(RECIPES["default"], epochs=1)
+    rounds: list[Losses] = []
+    whole = choose_penalties(
+        probes,
+        dataset,
+        recipe,
+        penalties=(1.0, 1e-3, 1e-4),
+        keep=lambda losses: rounds.append({name: dict(row) for name, row in losses.items()}),
+    )
+    trained: list[Losses] = []
+    resumed = choose_penalties(
+        probes, dataset, recipe, penalties=(1.0, 1e-3, 1e-4), known=rounds[0], keep=trained.append
+    )
+    assert resumed == whole
+    assert len(trained) == len(rounds) - 1
+    assert set(whole) == {"small", "large"}

@@ -184,6 +184,23 @@ def test_the_average_is_what_is_kept(architecture: Architecture, dataset: Datase
         torch.testing.assert_close(tensor.detach(), average[name])
 
 
+def test_running_statistics_are_averaged_like_the_weights(dataset: Dataset) -> None:
+    recipe = replace(QUICK, average=0.9, epochs=1, batch_size=350)
+    model = HANDMADE["dnn"](len(dataset.dense_features), dataset.fields, dim=4)
+    average = {name: tensor.clone() for name, tensor in model.named_buffers()}
+
+    def follow(stage: str, done: int, total: int | None) -> None:
+        decay = min(0.9, (1 + done) / (10 + done))
+        for name, tensor in model.named_buffers():
+            if tensor.is_floating_point():
+                average[name] = decay * average[name] + (1 - decay) * tensor
+
+    trained = train_scratch(model, dataset, recipe, progress=follow)
+    for name, tensor in trained.model.named_buffers():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(tensor, average[name])
+
+
 def test_a_monitored_average_is_measured(architecture: Architecture, dataset: Dataset) -> None:
     recipe = replace(MONITORED, average=0.9, epochs=4)
     trained = train_scratch(Network(architecture, dataset.fields, seed=1), dataset, recipe)
