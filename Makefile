@@ -11,7 +11,7 @@ help:                      ## what there is to make
 
 run: $(VENV)/.run          ## the whole way on the embedded synthetic click log
 	$(BIN)/dagsmith search --data synthetic --space nasrec-small --out $(OUT) \
-		--rows 100000 --trials 100 --top 2 --scratch-seeds 2 --truth 4
+		--rows 80000 --trials 100 --top 2 --scratch-seeds 2 --truth 4
 
 # One OpenMP thread per test process: they share the cores, and more threads would only wait.
 test: $(VENV)/.dev         ## all tests

@@ -13,7 +13,7 @@ from dagsmith.supernet.progress import Progress, silent
 from dagsmith.supernet.recipes import Recipe
 from dagsmith.supernet.scratch import train_scratch
 
-PENALTIES = (0.4, 0.2, 0.1, 0.05, 0.02, 0.01, 0.003, 0.001, 3e-4)
+PENALTIES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 3e-4)
 """Penalties tried, strongest first."""
 SLACK = 1e-3
 """Losses within this share of the best count as equal: under penalties that are far too strong all
