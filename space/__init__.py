@@ -1,6 +1,7 @@
 """The typed DAG, its components and their attributes, and the search spaces over it."""
 
 from dagsmith.space.architecture import Architecture, Edge, Node
+from dagsmith.space.cells import CELL_KINDS, CELL_OPERATIONS
 from dagsmith.space.component import (
     Attribute,
     Categorical,
@@ -10,30 +11,43 @@ from dagsmith.space.component import (
     Value,
     Vocabulary,
 )
+from dagsmith.space.csco import CSCOSpace, csco_cifar10, csco_imagenet
 from dagsmith.space.ctr import Block
 from dagsmith.space.drawing import draw
 from dagsmith.space.errors import ArchitectureError, SpaceError
+from dagsmith.space.isomorphism import isomorphism_fingerprint
+from dagsmith.space.nasbench101 import NASBench101Space, enumerate_cells
+from dagsmith.space.nasbench201 import NASBench201Space
+from dagsmith.space.nasbench_macro import NASBenchMacroSpace
 from dagsmith.space.nasrec import SPACES, NASRecSpace, nasrec_full, nasrec_small
+from dagsmith.space.pids import PIDSSpace, pids_classification, pids_segmentation
 from dagsmith.space.population import ABSENT, Population
 from dagsmith.space.published import PublishedNet, published_nets
 from dagsmith.space.search_space import Genotype, Genotypes, SearchSpace, Slot
 
 __all__ = [
     "ABSENT",
+    "CELL_KINDS",
+    "CELL_OPERATIONS",
     "SPACES",
     "Architecture",
     "ArchitectureError",
     "Attribute",
     "Block",
+    "CSCOSpace",
     "Categorical",
     "ComponentKind",
     "Edge",
     "Flag",
     "Genotype",
     "Genotypes",
+    "NASBench101Space",
+    "NASBench201Space",
+    "NASBenchMacroSpace",
     "NASRecSpace",
     "Node",
     "Number",
+    "PIDSSpace",
     "Population",
     "PublishedNet",
     "SearchSpace",
@@ -41,8 +55,14 @@ __all__ = [
     "SpaceError",
     "Value",
     "Vocabulary",
+    "csco_cifar10",
+    "csco_imagenet",
     "draw",
+    "enumerate_cells",
+    "isomorphism_fingerprint",
     "nasrec_full",
     "nasrec_small",
+    "pids_classification",
+    "pids_segmentation",
     "published_nets",
 ]

@@ -144,16 +144,16 @@ class Population:
             rows, columns = np.nonzero(values)
             # Multiply-shift hashing of what is there; nothing adds nothing, so padding is unseen.
             mixed = values[rows, columns].astype(np.uint64)
-            mixed *= (_mix(address.ravel()) | np.uint64(1))[columns]
+            mixed *= (mix(address.ravel()) | np.uint64(1))[columns]
             mixed ^= mixed >> np.uint64(29)
             # Sums per row as differences of a running sum: unsigned integers wrap around alike.
             running = np.concatenate([np.zeros(1, np.uint64), mixed.cumsum(dtype=np.uint64)])
             ends = np.bincount(rows, minlength=batch).cumsum()
             total += np.diff(running[np.concatenate([[0], ends])])
-        return _mix(total)
+        return mix(total)
 
 
-def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The finaliser of splitmix64: every bit of the result depends on every bit of the input."""
     state = state + np.uint64(0x9E3779B97F4A7C15)
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
