@@ -112,6 +112,8 @@ class Architecture:
                 raise ArchitectureError(
                     f"edge {edge.source}->{edge.target} leaves the graph of {len(nodes)} nodes"
                 )
+        if all(edge.source < edge.target for edge in edges):
+            return Architecture(nodes, edges)
         graph: nx.DiGraph = nx.DiGraph()
         graph.add_nodes_from(range(len(nodes)))
         graph.add_edges_from((edge.source, edge.target) for edge in edges)
@@ -219,7 +221,7 @@ class Architecture:
             edges = [Edge(int(s), int(t), str(port)) for s, t, port in document["edges"]]
         except ArchitectureError:
             raise
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise ArchitectureError(f"damaged architecture document: {error!r}") from None
         return Architecture.build(nodes, edges)
 

@@ -41,3 +41,13 @@ def test_the_guide_shows_the_code_of_the_example() -> None:
     shown = guide.split("```python\n")[1].split("```")[0].rstrip()
     assert "class CellSpace(SearchSpace)" in shown
     assert shown in example
+
+
+def test_the_guide_to_tables_shows_the_code_of_the_example() -> None:
+    guide = (ROOT / "docs" / "tables.md").read_text()
+    example = (ROOT / "examples" / "own_table.py").read_text()
+    shown = guide.split("```python\n")[1].split("```")[0].rstrip()
+    assert "merge_duplicates" in shown
+    lines = iter(example.splitlines())
+    missing = [line for line in shown.splitlines() if line and line not in lines]
+    assert not missing

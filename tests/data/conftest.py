@@ -17,6 +17,14 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def real_tables() -> Path:
+    folder = DATA / "nas"
+    if not folder.is_dir():
+        pytest.skip(f"no public tables in {folder} (set DAGSMITH_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def click_log() -> pl.DataFrame:
     """A table with something of everything; deterministic, 1,000 rows."""
     rng = np.random.default_rng(0)
