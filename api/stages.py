@@ -103,7 +103,7 @@ def stage_scratch(job: Job) -> dict[str, Any]:
         job.study,
         job.space,
         settings.top,
-        predictor=lambda kinds, seed: GNNPredictor(kinds, seed=seed),
+        predictor=lambda kinds, seed: GNNPredictor(kinds, seed=seed, unknown="mean"),
         costs=job.costs,
         seed=settings.seed,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dagsmith.predictor.calibration import Calibration
 from dagsmith.predictor.errors import PredictorError
 from dagsmith.predictor.network import GraphNetwork
 from dagsmith.predictor.node_features import NodeFeatures
@@ -22,17 +23,22 @@ class Fitted:
         network: the ensemble.
         features: encoding of nodes that the network was trained with.
         scales: scale of each output's target.
+        calibration: of the first output's intervals.
     """
 
     network: GraphNetwork
     features: NodeFeatures
     scales: tuple[TargetScale, ...]
+    calibration: Calibration
 
     def tensors(self, prefix: str) -> dict[str, Tensor]:
         """Everything as named tensors; `restore` reads them back."""
         found = {
             "features.centre": torch.from_numpy(self.features.centre),
             "features.spread": torch.from_numpy(self.features.spread),
+            "features.seen": torch.from_numpy(self.features.seen),
+            "calibration.noise": torch.tensor(self.calibration.noise, dtype=torch.float64),
+            "calibration.residuals": torch.from_numpy(self.calibration.residuals),
         }
         for index, scale in enumerate(self.scales):
             found[f"scale.{index}.values"] = torch.from_numpy(scale.values)
@@ -62,7 +68,13 @@ class Fitted:
             return None
         try:
             features = NodeFeatures(
-                kinds, own["features.centre"].numpy(), own["features.spread"].numpy()
+                kinds,
+                own["features.centre"].numpy(),
+                own["features.spread"].numpy(),
+                own["features.seen"].numpy(),
+            )
+            calibration = Calibration(
+                float(own["calibration.noise"]), own["calibration.residuals"].numpy()
             )
             outputs = sum(name.endswith(".scores") for name in own)
             scales = tuple(
@@ -84,4 +96,4 @@ class Fitted:
         except (KeyError, RuntimeError) as error:
             line = " ".join(str(error).split())
             raise PredictorError(f"a saved predictor does not fit its settings: {line}") from None
-        return Fitted(network, features, scales)
+        return Fitted(network, features, scales, calibration)

@@ -1,25 +1,29 @@
 """The GNN predictor: an ensemble of graph networks behind `fit` and `predict`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Self, get_args
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
 
+from dagsmith.predictor.alike import merge_alike
+from dagsmith.predictor.calibration import Calibration
 from dagsmith.predictor.errors import PredictorError
 from dagsmith.predictor.fitted import Fitted
 from dagsmith.predictor.graphs import Graphs
 from dagsmith.predictor.network import GraphNetwork
-from dagsmith.predictor.node_features import NodeFeatures
+from dagsmith.predictor.node_features import NodeFeatures, Tokens
 from dagsmith.predictor.prediction import (
     Architectures,
     Prediction,
     as_population,
     check_targets,
 )
-from dagsmith.predictor.settings import GNNSettings, TrainingSettings
+from dagsmith.predictor.settings import GNNSettings, TrainingSettings, Unknown
 from dagsmith.predictor.storage import SavedPredictor, read_predictor, write_predictor
 from dagsmith.predictor.target_scale import TargetScale
 from dagsmith.predictor.threads import for_each, one_thread
@@ -41,7 +45,10 @@ class GNNPredictor:
     Args:
         kinds: the component kinds of the architectures.
         settings: size and training.
-        seed: of initial weights, batches and bootstrap.
+        seed: of initial weights, batches, and of the labels that each member leaves out.
+        unknown: what `predict` does with a component kind or choice that no fitted architecture
+            had: ``"error"`` refuses it by name; ``"mean"`` predicts the fitted targets' centre with
+            their whole spread.
 
     Raises:
         PredictorError: see `Predictor`.
@@ -58,11 +65,18 @@ class GNNPredictor:
     """
 
     def __init__(
-        self, kinds: Vocabulary, settings: GNNSettings | None = None, seed: int = 0
+        self,
+        kinds: Vocabulary,
+        settings: GNNSettings | None = None,
+        seed: int = 0,
+        unknown: Unknown = "error",
     ) -> None:
+        if unknown not in get_args(Unknown):
+            raise PredictorError(f"unknown is {unknown!r}; expected one of {get_args(Unknown)}")
         self.kinds = kinds
         self.settings = settings or GNNSettings()
         self.seed = seed
+        self.unknown = unknown
         self._fitted: Fitted | None = None
         self._pretrained: Fitted | None = None
 
@@ -70,6 +84,9 @@ class GNNPredictor:
         self, architectures: Architectures, targets: ArrayLike, progress: Progress | None = None
     ) -> Self:
         """Learn from ``[batch]`` architectures and targets; an earlier fit is forgotten.
+
+        Architectures that are isomorphic are one: the average of their targets is learned, with the
+        weight of all of them. The logger ``dagsmith.predictor`` tells how many there were.
 
         Args:
             architectures: what was evaluated.
@@ -81,9 +98,16 @@ class GNNPredictor:
                 over other kinds, or training that diverges.
         """
         population = as_population(architectures, self.kinds)
-        values = check_targets(population, targets)[:, None]
+        values = check_targets(population, targets)
+        merged = merge_alike(population, values)
+        check_targets(merged.population, merged.targets, "the averages of equal architectures")
         self._fitted = self._train(
-            population, values, self.settings.training, self._pretrained, progress
+            merged.population,
+            merged.targets[:, None],
+            self.settings.training,
+            self._pretrained,
+            merged.counts,
+            progress,
         )
         return self
 
@@ -108,7 +132,7 @@ class GNNPredictor:
         population = as_population(architectures, self.kinds)
         columns = [check_targets(population, values, name) for name, values in costs.items()]
         self._pretrained = self._train(
-            population, np.stack(columns, axis=1), self.settings.pretraining, None, progress
+            population, np.stack(columns, axis=1), self.settings.pretraining, None, None, progress
         )
         return self
 
@@ -116,7 +140,8 @@ class GNNPredictor:
         """Predict the target of each architecture, in its own units.
 
         Raises:
-            PredictorError: nothing was fitted, or the architectures are over other kinds.
+            PredictorError: nothing was fitted, the architectures are over other kinds, or (unless
+                `unknown` is ``"mean"``) one has a kind or choice that was never fitted.
         """
         if self._fitted is None:
             raise PredictorError("this predictor was not fitted; call fit first")
@@ -129,9 +154,34 @@ class GNNPredictor:
                 graphs = Graphs.of(population[chunk], fitted.features, self.settings.members)
                 samples[:, chunk] = fitted.network(graphs)[..., 0].numpy()
 
+        strange = self._strange(population, fitted.features)
         starts = range(0, len(population), _CHUNK)
         for_each(score, [slice(start, start + _CHUNK) for start in starts])
-        return Prediction.of(fitted.scales[0].to_targets(samples))
+        if strange.any():
+            # Members that are spread like the fitted scores, whose variance is 1.
+            levels = (np.arange(self.settings.members) + 0.5) / self.settings.members
+            samples[:, strange] = norm.ppf(levels)[:, None]
+        scale, calibration = fitted.scales[0], fitted.calibration
+
+        def quantile(level: float) -> NDArray[np.float64]:
+            return scale.to_targets(calibration.quantile(samples, level))
+
+        return Prediction.of(scale.to_targets(samples), quantile)
+
+    def _strange(self, population: Population, features: NodeFeatures) -> NDArray[np.bool_]:
+        """Which architectures have a kind or choice that was never fitted, ``[batch]``."""
+        tokens = Tokens.of(population, features)
+        strange = features.strange(tokens.features)
+        rows = tokens.rows_with(strange)
+        if rows.any() and self.unknown == "error":
+            never = (tokens.features != 0).any(axis=0) & ~features.seen
+            named = [name for name, found in zip(features.columns, never, strict=True) if found]
+            raise PredictorError(
+                f"{int(rows.sum())} architectures, the first in row {int(np.argmax(rows))}, have "
+                f"what no fitted one had: {', '.join(named)}; fit some that have it, or make the "
+                'predictor with unknown="mean"'
+            )
+        return rows
 
     def save(self, path: str | Path) -> None:
         """Write what was fitted and pretrained to one safetensors file, all of it or nothing.
@@ -145,7 +195,9 @@ class GNNPredictor:
                 tensors |= part.tensors(name)
         if not tensors:
             raise PredictorError("this predictor was not fitted; there is nothing to save")
-        write_predictor(Path(path), SavedPredictor(self.kinds, self.settings, self.seed, tensors))
+        write_predictor(
+            Path(path), SavedPredictor(self.kinds, self.settings, self.seed, self.unknown, tensors)
+        )
 
     @staticmethod
     def load(path: str | Path) -> "GNNPredictor":
@@ -155,7 +207,7 @@ class GNNPredictor:
             PredictorError: no such file, a damaged one, or one of a newer version.
         """
         saved = read_predictor(Path(path))
-        predictor = GNNPredictor(saved.kinds, saved.settings, saved.seed)
+        predictor = GNNPredictor(saved.kinds, saved.settings, saved.seed, saved.unknown)
         predictor._fitted = Fitted.restore(saved.tensors, "fitted", saved.kinds, saved.settings)
         predictor._pretrained = Fitted.restore(
             saved.tensors, "pretrained", saved.kinds, saved.settings
@@ -168,6 +220,7 @@ class GNNPredictor:
         targets: NDArray[np.float64],
         settings: TrainingSettings,
         start: Fitted | None,
+        weights: NDArray[np.float64] | None,
         progress: Progress | None,
     ) -> Fitted:
         """Train a network on ``[batch, outputs]`` targets, from `start` if there is one."""
@@ -176,7 +229,9 @@ class GNNPredictor:
             [scale.to_scores(column) for scale, column in zip(scales, targets.T, strict=True)],
             axis=1,
         )
-        features = start.features if start else NodeFeatures.fit(population)
+        features = NodeFeatures.fit(population)
+        if start:
+            features = replace(start.features, seen=start.features.seen | features.seen)
         network = GraphNetwork.build(
             features,
             self.settings,
@@ -187,5 +242,12 @@ class GNNPredictor:
         if start:
             network.learn_from(start.network)
         with one_thread():
-            train(network, population, features, scores, settings, self.seed, progress)
-        return Fitted(network, features, scales)
+            left_out_by = train(
+                network, population, features, scores, settings, self.seed, weights, progress
+            )
+        with torch.inference_mode():
+            graphs = Graphs.of(population, features, self.settings.members)
+            samples = network(graphs)[..., 0].double().numpy()
+        return Fitted(
+            network, features, scales, Calibration.fit(scores[:, 0], samples, left_out_by)
+        )

@@ -118,6 +118,7 @@ class Graphs:
         into: for each node, the messages of its inputs.
         out_of: for each node, the messages of the nodes that read it.
         graphs: for each graph, its nodes.
+        sinks: for each graph, those of its nodes that no other node reads.
     """
 
     tokens: Tensor
@@ -126,6 +127,7 @@ class Graphs:
     into: Sums
     out_of: Sums
     graphs: Sums
+    sinks: Sums
 
     @staticmethod
     def of(population: Population, features: NodeFeatures, members: int) -> "Graphs":
@@ -153,6 +155,7 @@ class Graphs:
         sizes = present.sum(axis=1)
         graph = np.repeat(np.arange(len(sizes)), sizes)
         backwards = np.argsort(source, kind="stable")
+        unread = np.flatnonzero(np.bincount(source, minlength=count) == 0)
         return Graphs(
             torch.from_numpy(tokens.features),
             Gather.of(tokens.index[present], len(tokens.features), members),
@@ -161,6 +164,7 @@ class Graphs:
             Sums(target, start + source, count, count, members, ports),
             Sums(source[backwards], (start + target)[backwards], count, count, members, ports),
             Sums(graph, np.arange(count), len(sizes), count, members),
+            Sums(graph[unread], unread, len(sizes), count, members),
         )
 
 

@@ -15,7 +15,8 @@ def squared_error(scores: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     Returns:
         ``[members]``.
     """
-    return ((scores - targets) ** 2 * weights).sum(1) / weights.sum(1)
+    # A small batch may hold only labels that a member leaves out.
+    return ((scores - targets) ** 2 * weights).sum(1) / weights.sum(1).clamp(min=1e-12)
 
 
 def pairwise_hinge(scores: Tensor, targets: Tensor, weights: Tensor, margin: float) -> Tensor:

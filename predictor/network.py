@@ -14,9 +14,9 @@ class GraphNetwork(nn.Module):
     """An ensemble of graph networks that score architectures.
 
     A node is encoded by its kind's own encoder (`NodeFeatures` holds one block of columns per
-    kind) into the hidden width; `rounds` of `DirectedRound` follow; sum, mean and maximum
-    over the nodes are read by a small network with one output per target. Nothing depends on the
-    order of the nodes.
+    kind) into the hidden width; `rounds` of `DirectedRound` follow; the sinks, and sum, mean and
+    maximum over all nodes, are read by a small network with one output per target. Nothing depends
+    on the order of the nodes.
 
     Args:
         features: width of the node features.
@@ -50,7 +50,7 @@ class GraphNetwork(nn.Module):
         self.rounds = nn.ModuleList(
             DirectedRound(members, dim, ports, generator) for _ in range(rounds)
         )
-        self.hidden = EnsembleLinear(members, 3 * dim, dim, generator)
+        self.hidden = EnsembleLinear(members, 4 * dim, dim, generator)
         self.output = EnsembleLinear(members, dim, outputs, generator)
 
     @staticmethod
@@ -100,10 +100,15 @@ class GraphNetwork(nn.Module):
         return scores
 
     def readout(self, hidden: Tensor, graphs: Graphs) -> Tensor:
-        """Sum, mean and maximum of each graph's nodes, ``[members, batch, 3 * dim]``."""
+        """Sinks, and sum, mean and maximum of all nodes of a graph, ``[members, batch, 4 * dim]``.
+
+        What flows through a graph ends in its sinks, the nodes that nobody reads; there GATES reads
+        (arXiv 2004.01899). What does not show there is in the other three.
+        """
         total = graphs.graphs(hidden)
         mean = total / graphs.sizes.clamp(min=1)[:, None]
         peak = torch.segment_reduce(
             hidden.flatten(0, 1), "max", lengths=graphs.sizes.repeat(self.members), initial=0.0
         )
-        return torch.cat([total / self.typical_size, mean, peak.view_as(total)], dim=-1)
+        parts = [graphs.sinks(hidden), total / self.typical_size, mean, peak.view_as(total)]
+        return torch.cat(parts, dim=-1)

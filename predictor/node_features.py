@@ -22,33 +22,59 @@ class NodeFeatures:
         kinds: the component kinds.
         centre: mean of each number on its scale, ``[kinds, attributes]``; 0 where no number is.
         spread: its standard deviation, likewise; 1 where no number is or it never varies.
+        seen: which columns of kinds and choices occurred, ``[width]``; those of numbers and flags
+            always count as seen.
     """
 
     kinds: Vocabulary
     centre: NDArray[np.float32]
     spread: NDArray[np.float32]
+    seen: NDArray[np.bool_]
 
     @staticmethod
     def fit(population: Population) -> "NodeFeatures":
         """Learn centre and spread of the numbers from the nodes of `population`."""
         kinds = population.vocabulary
         shape = (len(kinds), kinds.attribute_count)
+        seen: list[bool] = []
         centre, spread = np.zeros(shape, np.float32), np.ones(shape, np.float32)
         for row, kind in enumerate(kinds.kinds):
             nodes = population.attributes[population.kind == row]
+            seen.append(len(nodes) > 0)
             for column, attribute in enumerate(kind.attributes):
+                if isinstance(attribute, Categorical):
+                    found = set(nodes[:, column].tolist())
+                    seen += [choice in found for choice in range(len(attribute.choices))]
+                else:
+                    seen.append(True)
                 if isinstance(attribute, Number) and len(nodes):
                     values = _on_scale(attribute, nodes[:, column])
                     deviation = float(values.std())
                     centre[row, column] = values.mean()
                     # A number that never varied may vary later; keep its own unit then.
                     spread[row, column] = deviation if deviation > 1e-6 else 1.0
-        return NodeFeatures(kinds, centre, spread)
+        return NodeFeatures(kinds, centre, spread, np.array(seen))
 
     @property
     def width(self) -> int:
         """Number of feature columns."""
         return sum(width for _, width in _blocks(self.kinds))
+
+    @property
+    def columns(self) -> list[str]:
+        """What each column stands for, such as ``conv``, ``conv.activation=relu``."""
+        names: list[str] = []
+        for kind in self.kinds.kinds:
+            names.append(kind.name)
+            for attribute in kind.attributes:
+                choices = attribute.choices if isinstance(attribute, Categorical) else ()
+                names += [f"{kind.name}.{attribute.name}={choice}" for choice in choices]
+                names += [] if choices else [f"{kind.name}.{attribute.name}"]
+        return names
+
+    def strange(self, features: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which feature rows have a kind or choice that never occurred when this was fitted."""
+        return np.asarray((features[:, ~self.seen] != 0).any(axis=1))
 
     def transform(
         self, kind: NDArray[np.int16], attributes: NDArray[np.float32]
@@ -97,6 +123,11 @@ class Tokens:
 
     features: NDArray[np.float32]
     index: NDArray[np.int64]
+
+    def rows_with(self, tokens: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which graphs hold one of these tokens, ``[batch]``; `tokens` is a mask ``[tokens]``."""
+        # The last entry stands for unused positions, whose index is -1.
+        return np.asarray(np.append(tokens, False)[self.index].any(axis=1))
 
     @staticmethod
     def of(population: Population, features: NodeFeatures) -> "Tokens":

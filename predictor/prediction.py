@@ -1,7 +1,7 @@
 """What a predictor is, and what it answers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -12,6 +12,7 @@ from dagsmith.space import Architecture, Population, Vocabulary
 
 Architectures = Sequence[Architecture] | Population
 """Architectures one by one, or as arrays; predictors take both, arrays are much faster."""
+Quantile = Callable[[float], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -22,16 +23,31 @@ class Prediction:
         mean: the prediction, ``[batch]``.
         std: disagreement of the ensemble's members, ``[batch]``; 0 where there is one member.
         samples: what each member says, ``[members, batch]``; `mean` and `std` are taken over it.
+        quantile: maps a level between 0 and 1 to the calibrated quantile of each target,
+            ``[batch]``, noise of the evaluations included; None if the predictor has none.
     """
 
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
     samples: NDArray[np.float64]
+    quantile: Quantile | None = field(default=None, repr=False, compare=False)
 
     @staticmethod
-    def of(samples: NDArray[np.float64]) -> "Prediction":
+    def of(samples: NDArray[np.float64], quantile: Quantile | None = None) -> "Prediction":
         """Summarise the members' answers, ``[members, batch]``."""
-        return Prediction(samples.mean(axis=0), samples.std(axis=0), samples)
+        return Prediction(samples.mean(axis=0), samples.std(axis=0), samples, quantile)
+
+    def interval(self, level: float = 0.9) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lower and upper end of the interval that holds the measured target with `level`.
+
+        Raises:
+            PredictorError: the predictor has no calibrated intervals, or a level outside (0, 1).
+        """
+        if not 0.0 < level < 1.0:
+            raise PredictorError(f"level is {level}; expected between 0 and 1")
+        if self.quantile is None:
+            raise PredictorError("this predictor has no calibrated intervals; use std")
+        return self.quantile(0.5 - level / 2), self.quantile(0.5 + level / 2)
 
     def __len__(self) -> int:
         return len(self.mean)

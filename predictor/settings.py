@@ -1,8 +1,12 @@
 """The settings of the GNN predictor and of its training."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from dagsmith.predictor.errors import PredictorError
+
+Unknown = Literal["error", "mean"]
+"""What to do with a kind or choice that was never fitted: refuse it, or predict the mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,18 +21,18 @@ class TrainingSettings:
         regression: weight of the squared error.
         ranking: weight of the pairwise hinge.
         margin: margin of the hinge, in standard deviations of the target.
-        bootstrap: whether each member weighs the labels differently (Bayesian bootstrap, Rubin
-            1981); members differ by their initial weights in any case.
+        leave_out: whether each member leaves out a part of the labels of its own, on which the
+            intervals are then calibrated; members differ by their initial weights in any case.
     """
 
     epochs: int = 100
-    batch: int = 64
+    batch: int = 16
     learning_rate: float = 1e-2
-    weight_decay: float = 1e-2
+    weight_decay: float = 5e-2
     regression: float = 1.0
-    ranking: float = 1.0
+    ranking: float = 4.0
     margin: float = 0.5
-    bootstrap: bool = True
+    leave_out: bool = True
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch < 2:
@@ -65,7 +69,7 @@ class GNNSettings:
     rounds: int = 3
     training: TrainingSettings = field(default_factory=TrainingSettings)
     pretraining: TrainingSettings = field(
-        default_factory=lambda: TrainingSettings(epochs=30, bootstrap=False)
+        default_factory=lambda: TrainingSettings(epochs=30, batch=64, leave_out=False)
     )
 
     def __post_init__(self) -> None:

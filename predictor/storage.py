@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from dagsmith.predictor.errors import PredictorError
-from dagsmith.predictor.settings import GNNSettings, TrainingSettings
+from dagsmith.predictor.settings import GNNSettings, TrainingSettings, Unknown
 from dagsmith.space import (
     ArchitectureError,
     Attribute,
@@ -36,12 +36,14 @@ class SavedPredictor:
         kinds: its component kinds.
         settings: its settings.
         seed: its seed.
+        unknown: what it does with what it never saw.
         tensors: its weights and scales.
     """
 
     kinds: Vocabulary
     settings: GNNSettings
     seed: int
+    unknown: Unknown
     tensors: Mapping[str, Tensor]
 
 
@@ -53,6 +55,7 @@ def write_predictor(path: Path, saved: SavedPredictor) -> None:
         "kinds": [_kind_to_dict(kind) for kind in saved.kinds.kinds],
         "settings": asdict(saved.settings),
         "seed": saved.seed,
+        "unknown": saved.unknown,
     }
     content = save(dict(saved.tensors), metadata={"predictor": json.dumps(header)})
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,6 +92,7 @@ def read_predictor(path: Path) -> SavedPredictor:
                 Vocabulary(tuple(_kind_from_dict(kind) for kind in header["kinds"])),
                 _settings_from_dict(header["settings"]),
                 int(header["seed"]),
+                header["unknown"],
                 {name: file.get_tensor(name) for name in file.keys()},  # noqa: SIM118
             )
     except PredictorError:

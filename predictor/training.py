@@ -25,8 +25,9 @@ def train(
     scores: NDArray[np.float64],
     settings: TrainingSettings,
     seed: int,
+    weights: NDArray[np.float64] | None = None,
     progress: Progress | None = None,
-) -> None:
+) -> NDArray[np.int64]:
     """Train `network` in place.
 
     Args:
@@ -35,8 +36,12 @@ def train(
         features: the encoding of their nodes.
         scores: targets on their learning scale, ``[batch, outputs]``.
         settings: how.
-        seed: of the batches and the bootstrap.
+        seed: of the batches and of what each member leaves out.
+        weights: how much each label counts, ``[batch]``; None is alike.
         progress: told after every step.
+
+    Returns:
+        The member that left out each label, ``[batch]``; -1 where all learned it.
 
     Raises:
         PredictorError: the weights became NaN or infinite.
@@ -45,10 +50,14 @@ def train(
     rng = np.random.default_rng(seed)
     tokens = Tokens.of(population, features)
     labels = torch.from_numpy(scores.astype(np.float32))
-    weights = np.ones((network.members, count))
-    if settings.bootstrap:
-        weights = rng.exponential(size=weights.shape)
-    member_weights = torch.from_numpy(weights.astype(np.float32))
+    left_out_by = np.full(count, -1)
+    learned = np.ones((network.members, count))
+    if settings.leave_out and 1 < network.members <= count:
+        left_out_by = rng.permutation(count) % network.members
+        learned[left_out_by, np.arange(count)] = 0.0
+    if weights is not None:
+        learned = learned * weights
+    member_weights = torch.from_numpy(learned.astype(np.float32))
     steps = max(1, round(count / settings.batch))
     total = settings.epochs * steps
     optimizer = torch.optim.AdamW(
@@ -83,6 +92,7 @@ def train(
             f"training diverged (weights are not finite) at learning_rate {settings.learning_rate}"
             "; expected a smaller one"
         )
+    return left_out_by
 
 
 def _rise_and_fall(part: float) -> float:

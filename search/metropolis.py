@@ -168,7 +168,7 @@ def gnn_predictor(kinds: Vocabulary, seed: int) -> "Predictor":
     # torch takes seconds to import, and searches with another sampler do without it.
     from dagsmith.predictor import GNNPredictor
 
-    return GNNPredictor(kinds, seed=seed)
+    return GNNPredictor(kinds, seed=seed, unknown="mean")
 
 
 class _Chains:

@@ -131,7 +131,7 @@ def test_pretraining_on_free_labels_helps_where_they_tell_something(space: NASRe
         dim=16,
         rounds=2,
         training=little,
-        pretraining=TrainingSettings(epochs=30, bootstrap=False),
+        pretraining=TrainingSettings(epochs=30, leave_out=False),
     )
     plain = GNNPredictor(space.kinds, small)
     taught = GNNPredictor(space.kinds, small)

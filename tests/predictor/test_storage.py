@@ -28,7 +28,7 @@ def rewrite(path: Path, **changes: object) -> None:
 
 def test_vocabulary_and_settings_survive(tmp_path: Path, cells: Vocabulary) -> None:
     path = tmp_path / "p.safetensors"
-    write_predictor(path, SavedPredictor(cells, GNNSettings(dim=12), 9, {}))
+    write_predictor(path, SavedPredictor(cells, GNNSettings(dim=12), 9, "mean", {}))
     found = read_predictor(path)
     assert (found.kinds, found.settings, found.seed) == (cells, GNNSettings(dim=12), 9)
 
@@ -85,6 +85,6 @@ def test_a_failed_write_leaves_the_old_file(
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        write_predictor(saved, SavedPredictor(cells, GNNSettings(), 0, {}))
+        write_predictor(saved, SavedPredictor(cells, GNNSettings(), 0, "error", {}))
     assert saved.read_bytes() == before
     assert [file.name for file in saved.parent.iterdir()] == [saved.name]
