@@ -18,22 +18,28 @@ class Merged:
 
     Args:
         population: every architecture once, by first appearance.
-        targets: the average of its targets, ``[merged]``.
+        columns: the averages of its numbers, ``[merged, columns]``.
         counts: how many there were, ``[merged]``.
     """
 
     population: Population
-    targets: NDArray[np.float64]
+    columns: NDArray[np.float64]
     counts: NDArray[np.float64]
 
 
-def merge_alike(population: Population, targets: NDArray[np.float64]) -> Merged:
-    """Make isomorphic architectures one; say so on the logger ``dagsmith.predictor``."""
+def merge_alike(population: Population, columns: NDArray[np.float64]) -> Merged:
+    """Make isomorphic architectures one; say so on the logger ``dagsmith.predictor``.
+
+    Args:
+        population: ``[batch]`` architectures.
+        columns: numbers of each, the target first, ``[batch, columns]``.
+    """
     number = architecture_numbers(population)
     first = np.unique(number, return_index=True)[1]
     if len(first) == len(population):
-        return Merged(population, targets, np.ones(len(population)))
-    merged, differ = averages(targets, number, len(first))
+        return Merged(population, columns, np.ones(len(population)))
+    averaged = [averages(column, number, len(first)) for column in columns.T]
+    merged, differ = np.stack([mean for mean, _ in averaged], axis=1), averaged[0][1]
     counts = np.bincount(number, minlength=len(first)).astype(np.float64)
     _LOG.info(
         "%d of %d architectures occur more than once; %d had different targets: averaged",

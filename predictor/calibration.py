@@ -1,4 +1,4 @@
-"""How wide an interval must be: measured on labels that a member of the ensemble never saw."""
+"""How wide an interval must be: measured on labels that some members of the ensemble never saw."""
 
 from dataclasses import dataclass
 
@@ -6,23 +6,42 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+_LEAST, _SHARE = 50, 5
+"""Labels left out by some member: these many, or this part (1/5) of all, whichever is more."""
 _ENOUGH = 20
 """Residuals from which their own quantiles are taken; with fewer, a normal distribution's."""
+
+
+def leave_out(members: int, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Which member does not learn which label, ``[members, count]``.
+
+    Each of the labels that are left out at all is left out by two members: what they differ by
+    tells how much of an error is a member's own, and what the mean of all members does not have.
+    Of two members, one learns each label; a member that is alone learns them all.
+    """
+    mask = np.zeros((members, count), bool)
+    rows = rng.permutation(count)[: max(_LEAST, count // _SHARE)]
+    turn = np.arange(len(rows))
+    if members >= 2:
+        mask[turn % members, rows] = True
+    if members >= 3:
+        step = 1 + turn // members % (members - 1)
+        mask[(turn + step) % members, rows] = True
+    return mask
 
 
 @dataclass(frozen=True)
 class Calibration:
     r"""Turns the members' answers into predictive quantiles, all on the learning scale.
 
-    The spread of an architecture is :math:`s^2 = b + V`, where V is the variance of the members'
-    answers and b what else there is: noise of the evaluations and what all members miss alike.
-    Quantiles are :math:`\bar m + q s` with q a conformal quantile of the residuals of labels that
-    a member left out, each divided by its own spread (cross-conformal prediction: Vovk, 2015,
-    arXiv 1208.0806; normalised residuals: Papadopoulos et al., 2008).
+    The spread of an architecture is :math:`s^2 = b + V / M`, where V is the variance of the M
+    members' answers for it and b what all of them miss: noise of the evaluations, and bias. A
+    quantile is :math:`\bar m + q s`, with q a conformal quantile of the residuals of labels that
+    were left out (cross-conformal prediction: Vovk, 2015, arXiv 1208.0806).
 
     Args:
         noise: b, at least 0.
-        residuals: absolute residuals over spreads, ascending, ``[labels]``.
+        residuals: absolute residuals over their root mean square, ascending, ``[labels]``.
     """
 
     noise: float
@@ -32,28 +51,28 @@ class Calibration:
     def fit(
         scores: NDArray[np.float64],
         samples: NDArray[np.float64],
-        left_out_by: NDArray[np.int64],
+        left_out: NDArray[np.bool_],
     ) -> "Calibration":
         """Learn from the training labels.
 
         Args:
             scores: the labels, ``[batch]``.
             samples: all members' answers for them, ``[members, batch]``.
-            left_out_by: the member that did not see the label, ``[batch]``; -1 if all did.
+            left_out: as of `leave_out`.
         """
-        rows = np.flatnonzero(left_out_by >= 0)
-        if not rows.size:
+        rows = left_out.any(axis=0)
+        if not rows.any():
             return Calibration(1.0, np.zeros(0))
-        errors = scores[rows] - samples[left_out_by[rows], rows]
-        variance = samples[:, rows].var(axis=0)
-        # One member errs by more than the mean of all; its own part of the variance is taken off.
-        members = len(samples)
-        surplus = variance.mean() * members / max(1, members - 1)
+        members, strangers = len(samples), left_out[:, rows]
+        answers = np.where(strangers, samples[:, rows], np.nan)
+        errors = scores[rows] - np.nanmean(answers, axis=0)
         square = max(float((errors**2).mean()), 1e-12)
-        shrunk = errors * np.sqrt(max(0.25, 1.0 - (1 - 1 / members) * surplus / square))
-        noise = max(float((shrunk**2).mean() - variance.mean() / members), 0.05 * square)
-        spread = np.sqrt(noise + variance)
-        return Calibration(noise, np.sort(np.abs(shrunk) / spread))
+        among = int(strangers.sum(axis=0)[0])
+        variance = float(np.nanvar(answers, axis=0, ddof=1).mean()) if among > 1 else 0.0
+        # The mean of all members has less of their variance in it than the mean of two.
+        error = max(square - variance * (1 / among - 1 / members), square / 4)
+        noise = max(error - variance / members, error / 10)
+        return Calibration(noise, np.sort(np.abs(errors)) / np.sqrt(square))
 
     def quantile(self, samples: NDArray[np.float64], level: float) -> NDArray[np.float64]:
         """The quantile of each architecture's score, ``[batch]``.
@@ -62,8 +81,10 @@ class Calibration:
             samples: members' answers, ``[members, batch]``.
             level: between 0 and 1.
         """
-        spread = np.sqrt(self.noise + samples.var(axis=0))
-        reach = np.abs(2.0 * level - 1.0)
+        members = len(samples)
+        variance = samples.var(axis=0, ddof=1) if members > 1 else np.zeros(samples.shape[1])
+        spread = np.sqrt(self.noise + variance / members)
+        reach = abs(2.0 * level - 1.0)
         count = len(self.residuals)
         if count < _ENOUGH:
             factor = float(norm.ppf(0.5 + reach / 2.0))

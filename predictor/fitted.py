@@ -1,18 +1,20 @@
 """What fitting leaves behind: a network, the encoding it was trained with, the target's scale."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from dagsmith.predictor.calibration import Calibration
 from dagsmith.predictor.errors import PredictorError
+from dagsmith.predictor.extras import Extras, extra_columns
 from dagsmith.predictor.network import GraphNetwork
 from dagsmith.predictor.node_features import NodeFeatures
 from dagsmith.predictor.settings import GNNSettings
 from dagsmith.predictor.target_scale import TargetScale
-from dagsmith.space import Vocabulary
+from dagsmith.space import Population, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,22 @@ class Fitted:
         features: encoding of nodes that the network was trained with.
         scales: scale of each output's target.
         calibration: of the first output's intervals.
+        extras: the scale of each further input, by name, in the order of the network's columns.
     """
 
     network: GraphNetwork
     features: NodeFeatures
     scales: tuple[TargetScale, ...]
     calibration: Calibration
+    extras: Mapping[str, TargetScale] = field(default_factory=dict)
+
+    def extra_inputs(self, population: Population, extras: Extras | None) -> Tensor:
+        """The further inputs as the network takes them, ``[batch, extras]``.
+
+        Raises:
+            PredictorError: other extras than were fitted, or values that are not finite.
+        """
+        return scaled_extras(population, extras, self.extras)
 
     def tensors(self, prefix: str) -> dict[str, Tensor]:
         """Everything as named tensors; `restore` reads them back."""
@@ -43,6 +55,9 @@ class Fitted:
         for index, scale in enumerate(self.scales):
             found[f"scale.{index}.values"] = torch.from_numpy(scale.values)
             found[f"scale.{index}.scores"] = torch.from_numpy(scale.scores)
+        for name, scale in self.extras.items():
+            found[f"extra.{name}.values"] = torch.from_numpy(scale.values)
+            found[f"extra.{name}.scores"] = torch.from_numpy(scale.scores)
         found |= {f"network.{name}": value for name, value in self.network.state_dict().items()}
         # Copies: a file of tensors refuses two that share memory, as encodings may.
         return {f"{prefix}.{name}": value.clone() for name, value in found.items()}
@@ -76,7 +91,14 @@ class Fitted:
             calibration = Calibration(
                 float(own["calibration.noise"]), own["calibration.residuals"].numpy()
             )
-            outputs = sum(name.endswith(".scores") for name in own)
+            outputs = sum(bool(re.fullmatch(r"scale\.\d+\.scores", name)) for name in own)
+            extras = {
+                name.removeprefix("extra.").removesuffix(".scores"): TargetScale(
+                    own[name.removesuffix("scores") + "values"].numpy(), own[name].numpy()
+                )
+                for name in own
+                if name.startswith("extra.") and name.endswith(".scores")
+            }
             scales = tuple(
                 TargetScale(
                     own[f"scale.{index}.values"].numpy(), own[f"scale.{index}.scores"].numpy()
@@ -84,7 +106,7 @@ class Fitted:
                 for index in range(outputs)
             )
             network = GraphNetwork.build(
-                features, settings, outputs=outputs, typical_size=1.0, seed=0
+                features, settings, outputs=outputs, extras=len(extras), typical_size=1.0, seed=0
             )
             network.load_state_dict(
                 {
@@ -96,4 +118,18 @@ class Fitted:
         except (KeyError, RuntimeError) as error:
             line = " ".join(str(error).split())
             raise PredictorError(f"a saved predictor does not fit its settings: {line}") from None
-        return Fitted(network, features, scales, calibration)
+        return Fitted(network, features, scales, calibration, extras)
+
+
+def scaled_extras(
+    population: Population, extras: Extras | None, scales: Mapping[str, TargetScale]
+) -> Tensor:
+    """Extras on their learning scales, ``[batch, extras]``.
+
+    Raises:
+        PredictorError: see `dagsmith.predictor.extras.extra_columns`.
+    """
+    columns = extra_columns(population, extras, tuple(scales))
+    for column, scale in enumerate(scales.values()):
+        columns[:, column] = scale.to_scores(columns[:, column])
+    return torch.from_numpy(columns.astype("float32"))

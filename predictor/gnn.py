@@ -13,7 +13,8 @@ from scipy.stats import norm
 from dagsmith.predictor.alike import merge_alike
 from dagsmith.predictor.calibration import Calibration
 from dagsmith.predictor.errors import PredictorError
-from dagsmith.predictor.fitted import Fitted
+from dagsmith.predictor.extras import Extras, extra_columns
+from dagsmith.predictor.fitted import Fitted, scaled_extras
 from dagsmith.predictor.graphs import Graphs
 from dagsmith.predictor.network import GraphNetwork
 from dagsmith.predictor.node_features import NodeFeatures, Tokens
@@ -81,7 +82,11 @@ class GNNPredictor:
         self._pretrained: Fitted | None = None
 
     def fit(
-        self, architectures: Architectures, targets: ArrayLike, progress: Progress | None = None
+        self,
+        architectures: Architectures,
+        targets: ArrayLike,
+        extras: Extras | None = None,
+        progress: Progress | None = None,
     ) -> Self:
         """Learn from ``[batch]`` architectures and targets; an earlier fit is forgotten.
 
@@ -91,6 +96,8 @@ class GNNPredictor:
         Args:
             architectures: what was evaluated.
             targets: one number each, in any unit, ``[batch]``.
+            extras: further inputs by name, ``[batch]`` each: costs, scores without training or
+                after a short one. `predict` then needs the same ones.
             progress: told the number of steps done and to do.
 
         Raises:
@@ -99,11 +106,15 @@ class GNNPredictor:
         """
         population = as_population(architectures, self.kinds)
         values = check_targets(population, targets)
-        merged = merge_alike(population, values)
-        check_targets(merged.population, merged.targets, "the averages of equal architectures")
+        names = tuple(extras or {})
+        further = extra_columns(population, extras, names)
+        merged = merge_alike(population, np.column_stack([values, further]))
+        targets = merged.columns[:, :1]
+        check_targets(merged.population, targets[:, 0], "the averages of equal architectures")
         self._fitted = self._train(
             merged.population,
-            merged.targets[:, None],
+            targets,
+            dict(zip(names, merged.columns[:, 1:].T, strict=True)),
             self.settings.training,
             self._pretrained,
             merged.counts,
@@ -132,35 +143,45 @@ class GNNPredictor:
         population = as_population(architectures, self.kinds)
         columns = [check_targets(population, values, name) for name, values in costs.items()]
         self._pretrained = self._train(
-            population, np.stack(columns, axis=1), self.settings.pretraining, None, None, progress
+            population,
+            np.stack(columns, axis=1),
+            {},
+            self.settings.pretraining,
+            None,
+            None,
+            progress,
         )
         return self
 
-    def predict(self, architectures: Architectures) -> Prediction:
+    def predict(self, architectures: Architectures, extras: Extras | None = None) -> Prediction:
         """Predict the target of each architecture, in its own units.
 
+        Args:
+            architectures: over the component kinds of this predictor.
+            extras: the further inputs that were fitted, ``[batch]`` each.
+
         Raises:
-            PredictorError: nothing was fitted, the architectures are over other kinds, or (unless
-                `unknown` is ``"mean"``) one has a kind or choice that was never fitted.
+            PredictorError: nothing was fitted, the architectures are over other kinds, the extras
+                are others than were fitted, or (unless `unknown` is ``"mean"``) an architecture has
+                a kind or choice that was never fitted.
         """
         if self._fitted is None:
             raise PredictorError("this predictor was not fitted; call fit first")
         population = as_population(architectures, self.kinds)
         fitted = self._fitted
+        further = fitted.extra_inputs(population, extras)
         samples = np.zeros((self.settings.members, len(population)))
 
         def score(chunk: slice) -> None:
             with torch.inference_mode():
                 graphs = Graphs.of(population[chunk], fitted.features, self.settings.members)
-                samples[:, chunk] = fitted.network(graphs)[..., 0].numpy()
+                samples[:, chunk] = fitted.network(graphs, further[chunk])[..., 0].numpy()
 
         strange = self._strange(population, fitted.features)
         starts = range(0, len(population), _CHUNK)
         for_each(score, [slice(start, start + _CHUNK) for start in starts])
         if strange.any():
-            # Members that are spread like the fitted scores, whose variance is 1.
-            levels = (np.arange(self.settings.members) + 0.5) / self.settings.members
-            samples[:, strange] = norm.ppf(levels)[:, None]
+            samples[:, strange] = _ignorance(self.settings.members)[:, None]
         scale, calibration = fitted.scales[0], fitted.calibration
 
         def quantile(level: float) -> NDArray[np.float64]:
@@ -218,6 +239,7 @@ class GNNPredictor:
         self,
         population: Population,
         targets: NDArray[np.float64],
+        extras: Mapping[str, NDArray[np.float64]],
         settings: TrainingSettings,
         start: Fitted | None,
         weights: NDArray[np.float64] | None,
@@ -229,6 +251,11 @@ class GNNPredictor:
             [scale.to_scores(column) for scale, column in zip(scales, targets.T, strict=True)],
             axis=1,
         )
+        for name, column in extras.items():
+            if np.ptp(column) == 0:
+                raise PredictorError(f"extra {name!r} is {column[0]} everywhere; leave it out")
+        extra_scales = {name: TargetScale.fit(column) for name, column in extras.items()}
+        further = scaled_extras(population, extras, extra_scales)
         features = NodeFeatures.fit(population)
         if start:
             features = replace(start.features, seen=start.features.seen | features.seen)
@@ -236,18 +263,38 @@ class GNNPredictor:
             features,
             self.settings,
             outputs=len(scales),
+            extras=len(extras),
             typical_size=float(population.present.sum(axis=1).mean()),
             seed=self.seed,
         )
         if start:
             network.learn_from(start.network)
         with one_thread():
-            left_out_by = train(
-                network, population, features, scores, settings, self.seed, weights, progress
+            left_out = train(
+                network,
+                population,
+                features,
+                scores,
+                further,
+                settings,
+                self.seed,
+                weights,
+                progress,
             )
         with torch.inference_mode():
             graphs = Graphs.of(population, features, self.settings.members)
-            samples = network(graphs)[..., 0].double().numpy()
+            samples = network(graphs, further)[..., 0].double().numpy()
         return Fitted(
-            network, features, scales, Calibration.fit(scores[:, 0], samples, left_out_by)
+            network,
+            features,
+            scales,
+            Calibration.fit(scores[:, 0], samples, left_out),
+            extra_scales,
         )
+
+
+def _ignorance(members: int) -> NDArray[np.float64]:
+    """Answers of mean 0 whose mean has the variance 1 of the fitted scores, ``[members]``."""
+    levels = norm.ppf((np.arange(members) + 0.5) / members)
+    spread = levels.std(ddof=1) if members > 1 else 1.0
+    return np.asarray(levels * np.sqrt(members) / spread)

@@ -25,6 +25,7 @@ class GraphNetwork(nn.Module):
         dim: hidden width.
         rounds: rounds of message passing.
         outputs: targets predicted at once.
+        extras: further numbers known of every graph, read beside it.
         typical_size: nodes of a typical graph; the scale of the sum.
         generator: source of the initial weights.
     """
@@ -37,6 +38,7 @@ class GraphNetwork(nn.Module):
         dim: int,
         rounds: int,
         outputs: int,
+        extras: int,
         typical_size: float,
         generator: torch.Generator,
     ) -> None:
@@ -50,7 +52,7 @@ class GraphNetwork(nn.Module):
         self.rounds = nn.ModuleList(
             DirectedRound(members, dim, ports, generator) for _ in range(rounds)
         )
-        self.hidden = EnsembleLinear(members, 4 * dim, dim, generator)
+        self.hidden = EnsembleLinear(members, 4 * dim + extras, dim, generator)
         self.output = EnsembleLinear(members, dim, outputs, generator)
 
     @staticmethod
@@ -61,6 +63,7 @@ class GraphNetwork(nn.Module):
         outputs: int,
         typical_size: float,
         seed: int,
+        extras: int = 0,
     ) -> "GraphNetwork":
         """Build a network for an encoding, with initial weights drawn from `seed`."""
         return GraphNetwork(
@@ -70,6 +73,7 @@ class GraphNetwork(nn.Module):
             settings.dim,
             settings.rounds,
             outputs,
+            extras,
             typical_size,
             torch.Generator().manual_seed(seed),
         )
@@ -81,10 +85,18 @@ class GraphNetwork(nn.Module):
             for name, value in other.state_dict().items()
             if not name.startswith("output.")
         }
+        # What is said of the extras is kept as it was drawn, where `other` had none.
+        known = state["hidden.weight"]
+        state["hidden.weight"] = self.hidden.weight.detach().clone()
+        state["hidden.weight"][:, : known.shape[1]] = known
         self.load_state_dict(state, strict=False)
 
-    def forward(self, graphs: Graphs) -> Tensor:
+    def forward(self, graphs: Graphs, extras: Tensor) -> Tensor:
         """Score a batch.
+
+        Args:
+            graphs: the architectures.
+            extras: further numbers of each, ``[batch, extras]``.
 
         Returns:
             ``[members, batch, outputs]``.
@@ -95,7 +107,8 @@ class GraphNetwork(nn.Module):
         hidden: Tensor = first(None, encoding, graphs)
         for round_ in others:
             hidden = round_(hidden, encoding, graphs)
-        summary = self.readout(hidden, graphs)
+        beside = extras.expand(self.members, -1, -1)
+        summary = torch.cat([self.readout(hidden, graphs), beside], dim=-1)
         scores: Tensor = self.output(nn.functional.gelu(self.hidden(summary)))
         return scores
 

@@ -21,8 +21,8 @@ class TrainingSettings:
         regression: weight of the squared error.
         ranking: weight of the pairwise hinge.
         margin: margin of the hinge, in standard deviations of the target.
-        leave_out: whether each member leaves out a part of the labels of its own, on which the
-            intervals are then calibrated; members differ by their initial weights in any case.
+        leave_out: whether each member leaves out some labels, on which the intervals are then
+            calibrated; members differ by their initial weights in any case.
     """
 
     epochs: int = 100

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from dagsmith.predictor.calibration import leave_out
 from dagsmith.predictor.errors import PredictorError
 from dagsmith.predictor.graphs import Graphs
 from dagsmith.predictor.losses import pairwise_hinge, squared_error
@@ -23,11 +25,12 @@ def train(
     population: Population,
     features: NodeFeatures,
     scores: NDArray[np.float64],
+    extras: Tensor,
     settings: TrainingSettings,
     seed: int,
     weights: NDArray[np.float64] | None = None,
     progress: Progress | None = None,
-) -> NDArray[np.int64]:
+) -> NDArray[np.bool_]:
     """Train `network` in place.
 
     Args:
@@ -35,13 +38,14 @@ def train(
         population: ``[batch]`` architectures.
         features: the encoding of their nodes.
         scores: targets on their learning scale, ``[batch, outputs]``.
+        extras: further inputs, ``[batch, extras]``.
         settings: how.
         seed: of the batches and of what each member leaves out.
         weights: how much each label counts, ``[batch]``; None is alike.
         progress: told after every step.
 
     Returns:
-        The member that left out each label, ``[batch]``; -1 where all learned it.
+        Which member left out which label, ``[members, batch]``.
 
     Raises:
         PredictorError: the weights became NaN or infinite.
@@ -50,11 +54,10 @@ def train(
     rng = np.random.default_rng(seed)
     tokens = Tokens.of(population, features)
     labels = torch.from_numpy(scores.astype(np.float32))
-    left_out_by = np.full(count, -1)
-    learned = np.ones((network.members, count))
-    if settings.leave_out and 1 < network.members <= count:
-        left_out_by = rng.permutation(count) % network.members
-        learned[left_out_by, np.arange(count)] = 0.0
+    left_out = np.zeros((network.members, count), bool)
+    if settings.leave_out:
+        left_out = leave_out(network.members, count, rng)
+    learned = np.where(left_out, 0.0, 1.0)
     if weights is not None:
         learned = learned * weights
     member_weights = torch.from_numpy(learned.astype(np.float32))
@@ -71,7 +74,7 @@ def train(
         for rows in np.array_split(rng.permutation(count), steps):
             batch = Tokens(tokens.features, tokens.index[rows])
             graphs = Graphs.join(batch, population[rows], network.members)
-            outputs = network(graphs)
+            outputs = network(graphs, extras[rows])
             loss = torch.zeros(network.members)
             for column in range(outputs.shape[-1]):
                 arguments = (outputs[..., column], labels[rows, column], member_weights[:, rows])
@@ -92,7 +95,7 @@ def train(
             f"training diverged (weights are not finite) at learning_rate {settings.learning_rate}"
             "; expected a smaller one"
         )
-    return left_out_by
+    return left_out
 
 
 def _rise_and_fall(part: float) -> float:

@@ -17,6 +17,7 @@ from dagsmith.predictor.testing import check_predictor
 from dagsmith.space import (
     Architecture,
     ArchitectureError,
+    Edge,
     NASRecSpace,
     Node,
     Population,
@@ -210,3 +211,100 @@ def test_nothing_to_save(tmp_path: Path, cells: Vocabulary) -> None:
     with pytest.raises(PredictorError, match="nothing to save"):
         GNNPredictor(cells).save(tmp_path / "predictor.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+def test_extras_are_read(population: Population) -> None:
+    rng = np.random.default_rng(0)
+    hint = rng.normal(size=len(population))
+    settings = GNNSettings(members=2, dim=8, rounds=1, training=TrainingSettings(epochs=60))
+    known, unseen = slice(0, 40), slice(40, None)
+    predictor = GNNPredictor(population.vocabulary, settings).fit(
+        population[known], hint[known] + 3.0, {"hint": np.exp(hint[known])}
+    )
+    found = predictor.predict(population[unseen], {"hint": np.exp(hint[unseen])}).mean
+    assert np.corrcoef(found, hint[unseen])[0, 1] > 0.8
+    for extras, message in (
+        (None, r"extras are \[\]; this predictor was fitted with \['hint'\]"),
+        ({"hint": hint[unseen], "more": hint[unseen]}, "fitted with"),
+        ({"hint": hint[known]}, "expected \\[20\\]"),
+        ({"hint": np.full(20, np.nan)}, "not finite in 20 rows"),
+    ):
+        with pytest.raises(PredictorError, match=message):
+            predictor.predict(population[unseen], extras)
+    with pytest.raises(PredictorError, match=r"extra 'hint' is 1\.0 everywhere"):
+        predictor.fit(population[known], hint[known], {"hint": np.ones(40)})
+
+
+def test_extras_survive_saving_and_pretraining(
+    tmp_path: Path, population: Population, quick: GNNSettings
+) -> None:
+    targets = depth_like(population)
+    extras = {"a": targets**2, "b": np.arange(len(population))}
+    predictor = GNNPredictor(population.vocabulary, quick, unknown="mean")
+    predictor.pretrain(population, {"cost": targets}).fit(population, targets, extras)
+    predictor.save(tmp_path / "p.safetensors")
+    loaded = GNNPredictor.load(tmp_path / "p.safetensors")
+    assert loaded.unknown == "mean"
+    first, second = (p.predict(population, extras) for p in (predictor, loaded))
+    np.testing.assert_array_equal(first.samples, second.samples)
+    np.testing.assert_array_equal(first.interval(0.8), second.interval(0.8))
+
+
+def test_equal_architectures_are_averaged(
+    population: Population, quick: GNNSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    targets = np.linspace(0.0, 1.0, len(population))
+    twice = population[np.r_[0 : len(population), 0:3]]
+    with caplog.at_level("INFO", logger="dagsmith.predictor"):
+        predictor = GNNPredictor(population.vocabulary, quick).fit(
+            twice, np.r_[targets, targets[:2] + 0.5, targets[2]]
+        )
+    assert "3 of 60 architectures occur more than once; 2 had different targets" in caplog.text
+    scale = predictor._fitted.scales[0].values if predictor._fitted else np.zeros(0)
+    assert len(scale) == len(population)
+    assert targets[0] + 0.25 in scale
+
+
+def test_what_was_never_fitted_is_said(cells: Vocabulary, quick: GNNSettings) -> None:
+    def chain(activation: str, width: int, pool: bool) -> Architecture:
+        nodes = [
+            Node.of("source"),
+            Node.of("conv", activation=activation, width=width, bias=False),
+            *([Node.of("pool", stride=2)] if pool else []),
+        ]
+        edges = [Edge(at, at + 1, "left") for at in range(len(nodes) - 1)]
+        return Architecture(tuple(nodes), tuple(edges))
+
+    known = [chain("relu", width, False) for width in range(1, 31)]
+    targets = np.arange(30.0)
+    strange = [chain("relu", 5, False), chain("tanh", 5, False), chain("relu", 5, True)]
+    with pytest.raises(PredictorError, match=r"2 architectures, the first in row 1.*=tanh, pool"):
+        GNNPredictor(cells, quick).fit(known, targets).predict(strange)
+    prediction = GNNPredictor(cells, quick, unknown="mean").fit(known, targets).predict(strange)
+    low, high = prediction.interval(0.9)
+    assert (np.abs(prediction.mean[1:] - targets.mean()) < 1.0).all()
+    assert (prediction.std[1:] > 5.0).all()
+    # As wide as the fitted targets are spread, and far wider than for what was fitted.
+    assert (high - low)[1:].min() > 2 * targets.std()
+    assert (high - low)[1:].min() > 1.2 * (high - low)[0]
+    with pytest.raises(PredictorError, match="unknown is 'median'; expected one of"):
+        GNNPredictor(cells, unknown="median")  # type: ignore[arg-type]
+
+
+def test_intervals_hold_what_they_promise() -> None:
+    space = nasrec_full(dense_features=13, sparse_fields=26)
+    population = space.decode_many(space.sample(900, np.random.default_rng(5)))
+    noise = np.random.default_rng(1).normal(0, 0.3, 900)
+    targets = depth_like(population) + noise
+    settings = GNNSettings(members=4, dim=16, rounds=2, training=TrainingSettings(epochs=30))
+    prediction = (
+        GNNPredictor(space.kinds, settings, unknown="mean")
+        .fit(population[:200], targets[:200])
+        .predict(population[200:])
+    )
+    for level in (0.5, 0.9):
+        low, high = prediction.interval(level)
+        inside = np.mean((targets[200:] >= low) & (targets[200:] <= high))
+        assert abs(inside - level) < 0.1
+    with pytest.raises(PredictorError, match=r"level is 1\.5"):
+        prediction.interval(1.5)

@@ -27,7 +27,9 @@ def scores(
     population: Population, network: GraphNetwork = NETWORK, features: NodeFeatures = FEATURES
 ) -> torch.Tensor:
     with torch.inference_mode():
-        found: torch.Tensor = network(Graphs.of(population, features, SETTINGS.members))
+        found: torch.Tensor = network(
+            Graphs.of(population, features, SETTINGS.members), torch.zeros(len(population), 0)
+        )
         return found[..., 0]
 
 
