@@ -2,19 +2,19 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from dagsmith.predictor.calibration import Calibration
+from dagsmith.predictor.description import Description
 from dagsmith.predictor.errors import PredictorError
-from dagsmith.predictor.extras import Extras, extra_columns
 from dagsmith.predictor.network import GraphNetwork
 from dagsmith.predictor.node_features import NodeFeatures
 from dagsmith.predictor.settings import GNNSettings
 from dagsmith.predictor.target_scale import TargetScale
-from dagsmith.space import Population, Vocabulary
+from dagsmith.space import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -26,22 +26,14 @@ class Fitted:
         features: encoding of nodes that the network was trained with.
         scales: scale of each output's target.
         calibration: of the first output's intervals.
-        extras: the scale of each further input, by name, in the order of the network's columns.
+        description: what the network is told of whole graphs.
     """
 
     network: GraphNetwork
     features: NodeFeatures
     scales: tuple[TargetScale, ...]
     calibration: Calibration
-    extras: Mapping[str, TargetScale] = field(default_factory=dict)
-
-    def extra_inputs(self, population: Population, extras: Extras | None) -> Tensor:
-        """The further inputs as the network takes them, ``[batch, extras]``.
-
-        Raises:
-            PredictorError: other extras than were fitted, or values that are not finite.
-        """
-        return scaled_extras(population, extras, self.extras)
+    description: Description
 
     def tensors(self, prefix: str) -> dict[str, Tensor]:
         """Everything as named tensors; `restore` reads them back."""
@@ -55,9 +47,7 @@ class Fitted:
         for index, scale in enumerate(self.scales):
             found[f"scale.{index}.values"] = torch.from_numpy(scale.values)
             found[f"scale.{index}.scores"] = torch.from_numpy(scale.scores)
-        for name, scale in self.extras.items():
-            found[f"extra.{name}.values"] = torch.from_numpy(scale.values)
-            found[f"extra.{name}.scores"] = torch.from_numpy(scale.scores)
+        found |= self.description.tensors()
         found |= {f"network.{name}": value for name, value in self.network.state_dict().items()}
         # Copies: a file of tensors refuses two that share memory, as encodings may.
         return {f"{prefix}.{name}": value.clone() for name, value in found.items()}
@@ -92,13 +82,7 @@ class Fitted:
                 float(own["calibration.noise"]), own["calibration.residuals"].numpy()
             )
             outputs = sum(bool(re.fullmatch(r"scale\.\d+\.scores", name)) for name in own)
-            extras = {
-                name.removeprefix("extra.").removesuffix(".scores"): TargetScale(
-                    own[name.removesuffix("scores") + "values"].numpy(), own[name].numpy()
-                )
-                for name in own
-                if name.startswith("extra.") and name.endswith(".scores")
-            }
+            description = Description.restore(own, kinds)
             scales = tuple(
                 TargetScale(
                     own[f"scale.{index}.values"].numpy(), own[f"scale.{index}.scores"].numpy()
@@ -106,7 +90,12 @@ class Fitted:
                 for index in range(outputs)
             )
             network = GraphNetwork.build(
-                features, settings, outputs=outputs, extras=len(extras), typical_size=1.0, seed=0
+                features,
+                settings,
+                outputs=outputs,
+                described=description.width,
+                typical_size=1.0,
+                seed=0,
             )
             network.load_state_dict(
                 {
@@ -118,18 +107,4 @@ class Fitted:
         except (KeyError, RuntimeError) as error:
             line = " ".join(str(error).split())
             raise PredictorError(f"a saved predictor does not fit its settings: {line}") from None
-        return Fitted(network, features, scales, calibration, extras)
-
-
-def scaled_extras(
-    population: Population, extras: Extras | None, scales: Mapping[str, TargetScale]
-) -> Tensor:
-    """Extras on their learning scales, ``[batch, extras]``.
-
-    Raises:
-        PredictorError: see `dagsmith.predictor.extras.extra_columns`.
-    """
-    columns = extra_columns(population, extras, tuple(scales))
-    for column, scale in enumerate(scales.values()):
-        columns[:, column] = scale.to_scores(columns[:, column])
-    return torch.from_numpy(columns.astype("float32"))
+        return Fitted(network, features, scales, calibration, description)

@@ -12,9 +12,10 @@ from scipy.stats import norm
 
 from dagsmith.predictor.alike import merge_alike
 from dagsmith.predictor.calibration import Calibration
+from dagsmith.predictor.description import Description
 from dagsmith.predictor.errors import PredictorError
 from dagsmith.predictor.extras import Extras, extra_columns
-from dagsmith.predictor.fitted import Fitted, scaled_extras
+from dagsmith.predictor.fitted import Fitted
 from dagsmith.predictor.graphs import Graphs
 from dagsmith.predictor.network import GraphNetwork
 from dagsmith.predictor.node_features import NodeFeatures, Tokens
@@ -169,13 +170,15 @@ class GNNPredictor:
             raise PredictorError("this predictor was not fitted; call fit first")
         population = as_population(architectures, self.kinds)
         fitted = self._fitted
-        further = fitted.extra_inputs(population, extras)
+        further = fitted.description.extra_inputs(population, extras)
         samples = np.zeros((self.settings.members, len(population)))
 
         def score(chunk: slice) -> None:
             with torch.inference_mode():
-                graphs = Graphs.of(population[chunk], fitted.features, self.settings.members)
-                samples[:, chunk] = fitted.network(graphs, further[chunk])[..., 0].numpy()
+                part = population[chunk]
+                graphs = Graphs.of(part, fitted.features, self.settings.members)
+                described = fitted.description.of(part, further[chunk])
+                samples[:, chunk] = fitted.network(graphs, described)[..., 0].numpy()
 
         strange = self._strange(population, fitted.features)
         starts = range(0, len(population), _CHUNK)
@@ -251,11 +254,13 @@ class GNNPredictor:
             [scale.to_scores(column) for scale, column in zip(scales, targets.T, strict=True)],
             axis=1,
         )
-        for name, column in extras.items():
-            if np.ptp(column) == 0:
-                raise PredictorError(f"extra {name!r} is {column[0]} everywhere; leave it out")
-        extra_scales = {name: TargetScale.fit(column) for name, column in extras.items()}
-        further = scaled_extras(population, extras, extra_scales)
+        description = Description.fit(
+            population,
+            extras,
+            self.settings.graph_features,
+            start.description if start else None,
+        )
+        described = description.of(population, description.extra_inputs(population, extras))
         features = NodeFeatures.fit(population)
         if start:
             features = replace(start.features, seen=start.features.seen | features.seen)
@@ -263,7 +268,7 @@ class GNNPredictor:
             features,
             self.settings,
             outputs=len(scales),
-            extras=len(extras),
+            described=description.width,
             typical_size=float(population.present.sum(axis=1).mean()),
             seed=self.seed,
         )
@@ -275,7 +280,7 @@ class GNNPredictor:
                 population,
                 features,
                 scores,
-                further,
+                described,
                 settings,
                 self.seed,
                 weights,
@@ -283,13 +288,13 @@ class GNNPredictor:
             )
         with torch.inference_mode():
             graphs = Graphs.of(population, features, self.settings.members)
-            samples = network(graphs, further)[..., 0].double().numpy()
+            samples = network(graphs, described)[..., 0].double().numpy()
         return Fitted(
             network,
             features,
             scales,
             Calibration.fit(scores[:, 0], samples, left_out),
-            extra_scales,
+            description,
         )
 
 

@@ -25,7 +25,7 @@ class GraphNetwork(nn.Module):
         dim: hidden width.
         rounds: rounds of message passing.
         outputs: targets predicted at once.
-        extras: further numbers known of every graph, read beside it.
+        described: numbers that every graph is described by, read beside it.
         typical_size: nodes of a typical graph; the scale of the sum.
         generator: source of the initial weights.
     """
@@ -38,7 +38,7 @@ class GraphNetwork(nn.Module):
         dim: int,
         rounds: int,
         outputs: int,
-        extras: int,
+        described: int,
         typical_size: float,
         generator: torch.Generator,
     ) -> None:
@@ -52,7 +52,7 @@ class GraphNetwork(nn.Module):
         self.rounds = nn.ModuleList(
             DirectedRound(members, dim, ports, generator) for _ in range(rounds)
         )
-        self.hidden = EnsembleLinear(members, 4 * dim + extras, dim, generator)
+        self.hidden = EnsembleLinear(members, 4 * dim + described, dim, generator)
         self.output = EnsembleLinear(members, dim, outputs, generator)
 
     @staticmethod
@@ -63,7 +63,7 @@ class GraphNetwork(nn.Module):
         outputs: int,
         typical_size: float,
         seed: int,
-        extras: int = 0,
+        described: int = 0,
     ) -> "GraphNetwork":
         """Build a network for an encoding, with initial weights drawn from `seed`."""
         return GraphNetwork(
@@ -73,7 +73,7 @@ class GraphNetwork(nn.Module):
             settings.dim,
             settings.rounds,
             outputs,
-            extras,
+            described,
             typical_size,
             torch.Generator().manual_seed(seed),
         )
@@ -85,18 +85,18 @@ class GraphNetwork(nn.Module):
             for name, value in other.state_dict().items()
             if not name.startswith("output.")
         }
-        # What is said of the extras is kept as it was drawn, where `other` had none.
+        # What is read of extras that `other` did not have stays as it was drawn.
         known = state["hidden.weight"]
         state["hidden.weight"] = self.hidden.weight.detach().clone()
         state["hidden.weight"][:, : known.shape[1]] = known
         self.load_state_dict(state, strict=False)
 
-    def forward(self, graphs: Graphs, extras: Tensor) -> Tensor:
+    def forward(self, graphs: Graphs, description: Tensor) -> Tensor:
         """Score a batch.
 
         Args:
             graphs: the architectures.
-            extras: further numbers of each, ``[batch, extras]``.
+            description: numbers of each as a whole, ``[batch, described]``.
 
         Returns:
             ``[members, batch, outputs]``.
@@ -107,7 +107,7 @@ class GraphNetwork(nn.Module):
         hidden: Tensor = first(None, encoding, graphs)
         for round_ in others:
             hidden = round_(hidden, encoding, graphs)
-        beside = extras.expand(self.members, -1, -1)
+        beside = description.expand(self.members, -1, -1)
         summary = torch.cat([self.readout(hidden, graphs), beside], dim=-1)
         scores: Tensor = self.output(nn.functional.gelu(self.hidden(summary)))
         return scores

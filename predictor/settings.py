@@ -60,6 +60,8 @@ class GNNSettings:
         members: networks in the ensemble.
         dim: hidden width.
         rounds: rounds of message passing.
+        graph_features: whether the network is also told `GraphFeatures` of every graph, where the
+            graphs have few different nodes.
         training: how `fit` trains.
         pretraining: how `pretrain` trains.
     """
@@ -67,6 +69,7 @@ class GNNSettings:
     members: int = 5
     dim: int = 32
     rounds: int = 3
+    graph_features: bool = True
     training: TrainingSettings = field(default_factory=TrainingSettings)
     pretraining: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(epochs=30, batch=64, leave_out=False)

@@ -25,7 +25,7 @@ def train(
     population: Population,
     features: NodeFeatures,
     scores: NDArray[np.float64],
-    extras: Tensor,
+    described: Tensor,
     settings: TrainingSettings,
     seed: int,
     weights: NDArray[np.float64] | None = None,
@@ -38,7 +38,7 @@ def train(
         population: ``[batch]`` architectures.
         features: the encoding of their nodes.
         scores: targets on their learning scale, ``[batch, outputs]``.
-        extras: further inputs, ``[batch, extras]``.
+        described: numbers of whole graphs, ``[batch, described]``.
         settings: how.
         seed: of the batches and of what each member leaves out.
         weights: how much each label counts, ``[batch]``; None is alike.
@@ -74,7 +74,7 @@ def train(
         for rows in np.array_split(rng.permutation(count), steps):
             batch = Tokens(tokens.features, tokens.index[rows])
             graphs = Graphs.join(batch, population[rows], network.members)
-            outputs = network(graphs, extras[rows])
+            outputs = network(graphs, described[rows])
             loss = torch.zeros(network.members)
             for column in range(outputs.shape[-1]):
                 arguments = (outputs[..., column], labels[rows, column], member_weights[:, rows])
