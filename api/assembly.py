@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from statistics import fmean
 from typing import Any
 
-from dagsmith.correlation import by_round, joint, prequential
+from dagsmith.correlation import by_component, by_round, joint, prequential
 from dagsmith.data.store import ENCODERS
 from dagsmith.job import Job
 from dagsmith.model import write_model
@@ -78,6 +78,7 @@ def assemble(job: Job, stages: Sequence[str]) -> dict[str, Any]:
             *joint("predictor-scratch", scratch, predictor, larger),
         ],
         "rounds": by_round(tracker),
+        "components": by_component(tracker),
         "models": models,
         "truth": truth,
         "baselines": _baselines(job),

@@ -21,6 +21,11 @@ def by_round(tracker: RankTracker) -> list[dict[str, Any]]:
     return [{"round": each, **_unnamed(found)} for each, found in tracker.by_round().items()]
 
 
+def by_component(tracker: RankTracker) -> list[dict[str, Any]]:
+    """Kendall's tau-b among the architectures with each component, and among the others."""
+    return [found.to_dict() for found in tracker.by_component()]
+
+
 def joint(
     name: str,
     truth: Sequence[float | None],

@@ -41,6 +41,9 @@ def validate_result(document: Any) -> None:
         _check_correlation(row, f"rank_correlation[{index}]")
     for index, row in enumerate(document["rounds"]):
         _check_correlation(row, f"rounds[{index}]")
+    for index, row in enumerate(document.get("components", [])):
+        for side in ("having", "lacking"):
+            _check_correlation(row[side], f"components[{index}].{side}")
     ranks = [model["rank"] for model in document["models"]]
     if ranks != list(range(1, len(ranks) + 1)):
         raise ResultError(f"models have ranks {ranks}; expected 1 to {len(ranks)} in order")
@@ -188,6 +191,10 @@ _INTERVAL: dict[str, Check] = {
     "high": _or_null(_number),
     "n": _whole,
 }
+_SIDE = _object(_INTERVAL, {"reason": _text})
+_COMPONENT = _object(
+    {"component": _text, "times": _whole, "metric": _text, "having": _SIDE, "lacking": _SIDE}, {}
+)
 _RESULT = _object(
     {
         "format": _exactly(FORMAT),
@@ -243,5 +250,6 @@ _RESULT = _object(
             )
         ),
     },
-    {},
+    # Added later; a result without it is still one of this format.
+    {"components": _list(_COMPONENT)},
 )

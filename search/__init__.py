@@ -1,5 +1,8 @@
 """The search: samplers over a search space, and the loop that writes an Optuna study."""
 
+from dagsmith.search.acquisition_sampler import AcquisitionSampler, AcquisitionSettings
+from dagsmith.search.component_ranking import ComponentRanking, rank_by_component
+from dagsmith.search.designs import DESIGNS, Design, choose_design
 from dagsmith.search.errors import SearchError, StudyError
 from dagsmith.search.evolution import EvolutionSettings, RegularizedEvolutionSampler
 from dagsmith.search.finalists import Finalist, select_finalists
@@ -18,10 +21,15 @@ from dagsmith.search.surrogate import CostLimit, Costs, PredictorFactory
 
 __all__ = [
     "COSTS",
+    "DESIGNS",
     "METRICS",
     "SAMPLERS",
+    "AcquisitionSampler",
+    "AcquisitionSettings",
+    "ComponentRanking",
     "CostLimit",
     "Costs",
+    "Design",
     "EvolutionSettings",
     "Finalist",
     "Forecast",
@@ -41,11 +49,13 @@ __all__ = [
     "SearchSummary",
     "SpaceSampler",
     "StudyError",
+    "choose_design",
     "make_sampler",
     "open_storage",
     "open_study",
     "pareto_front",
     "parse_objectives",
+    "rank_by_component",
     "run_search",
     "select_finalists",
     "study_objectives",

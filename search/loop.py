@@ -11,8 +11,8 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from dagsmith.data.evaluations import Evaluation, Evaluator
+from dagsmith.search.designs import DESIGNS, Design, designed_proposals
 from dagsmith.search.errors import SearchError
-from dagsmith.search.random_search import random_proposals
 from dagsmith.search.record import (
     ARCHITECTURE,
     FIDELITY,
@@ -32,6 +32,7 @@ from dagsmith.search.surrogate import Costs
 from dagsmith.search.trial_writer import Candidate, TrialWriter
 from dagsmith.search.workers import release_dead_trials, worker_name
 from dagsmith.space import SearchSpace
+from dagsmith.space.errors import nearest
 
 SamplerFactory = Callable[[int], BaseSampler]
 """From a seed to a fresh sampler, such as ``lambda seed: make_sampler("tpe", space, seed)``."""
@@ -76,15 +77,16 @@ def run_search(
     seed: int = 0,
     costs: Costs | None = None,
     progress: Progress | None = None,
+    design: Design = "random",
 ) -> SearchSummary:
     """Evaluate architectures until the study holds `trials` of them.
 
-    Round 0 is `initial` random architectures; every later round is `batch` proposals of the
-    sampler, all drawn from the record as it was when the round began, by a generator seeded with
-    (seed, round). Each is evaluated and saved before the next. So the trials follow from the seed
-    and the evaluations alone: after an interruption the same call goes on in the middle of the
-    round, and ends with the trials of an uninterrupted run. Calling again with more trials goes on
-    in the same way.
+    Round 0 is `initial` architectures, random ones by default; every later round is `batch`
+    proposals of the sampler, all drawn from the record as it was when the round began, by a
+    generator seeded with (seed, round). Each is evaluated and saved before the next. So the trials
+    follow from the seed and the evaluations alone: after an interruption the same call goes on in
+    the middle of the round, and ends with the trials of an uninterrupted run. Calling again with
+    more trials goes on in the same way.
 
     An architecture is evaluated once. Samplers that repeat one are answered from the record and
     asked again. An evaluation that fails makes a failed trial with its reason, counts, and is not
@@ -101,6 +103,7 @@ def run_search(
         seed: seed of all proposals.
         costs: computes costs of populations; they are recorded with each trial.
         progress: told of ``"search"`` after every evaluation.
+        design: how the architectures of round 0 are chosen; see `choose_design`.
 
     Raises:
         SearchError: a setting out of range, or an evaluation that lacks an objective.
@@ -110,7 +113,9 @@ def run_search(
             raise SearchError(f"{name} is {value}; expected at least 1")
     if seed < 0:
         raise SearchError(f"seed is {seed}; expected at least 0")
-    search = _Search(study, space, evaluator, sampler, seed, costs, progress)
+    if design not in DESIGNS:
+        raise SearchError(f"unknown design {design!r}; {nearest(design, DESIGNS)}")
+    search = _Search(study, space, evaluator, sampler, seed, costs, progress, design)
     return search.run(trials, [initial, batch])
 
 
@@ -126,8 +131,10 @@ class _Search:
         seed: int,
         costs: Costs | None,
         progress: Progress | None,
+        design: Design,
     ) -> None:
         self._study, self._space, self._evaluator = study, space, evaluator
+        self._design: Design = design
         self._sampler, self._seed, self._costs = sampler, seed, costs
         self._progress = progress or (lambda stage, done, total: None)
         self._objectives = study_objectives(study)
@@ -211,7 +218,7 @@ class _Search:
         rng = np.random.default_rng([self._seed, round_])
         record = self._reader.read(earlier, self._study.directions)
         if round_ == 0:
-            proposals = random_proposals(self._space, record.seen, size, rng)
+            proposals = designed_proposals(self._design, self._space, record, size, rng)
             return Rehearsed(proposals, ({},) * len(proposals))
         sampler = self._sampler(int(rng.integers(2**31)))
         if isinstance(sampler, SpaceSampler):

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
+from dagsmith.search.component_ranking import LEAST, ComponentRanking, rank_by_component
 from dagsmith.search.errors import SearchError
-from dagsmith.search.record import PREDICTED, PREDICTED_STD, ROUND
+from dagsmith.search.record import ARCHITECTURE, PREDICTED, PREDICTED_STD, ROUND, RecordReader
 from dagsmith.search.study import study_objectives
+from dagsmith.space import Architecture, SearchSpace
 from dagsmith.space.errors import nearest
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class Forecast:
         mean: the prediction.
         std: its standard deviation.
         truth: what was measured.
+        architecture: what was predicted and measured, or None if the trial does not tell.
     """
 
     trial: int
@@ -36,6 +39,7 @@ class Forecast:
     mean: float
     std: float
     truth: float
+    architecture: Architecture | None = None
 
 
 class RankTracker:
@@ -61,12 +65,16 @@ class RankTracker:
         self.larger_is_better = larger_is_better
 
     @staticmethod
-    def from_study(study: optuna.Study, objective: str | None = None) -> "RankTracker":
+    def from_study(
+        study: optuna.Study, objective: str | None = None, space: SearchSpace | None = None
+    ) -> "RankTracker":
         """Read a study's completed trials that carry a prediction.
 
         Args:
             study: any study whose trials were proposed with a prediction.
             objective: which of its values; the first that is measured, if None.
+            space: decodes the architectures of trials that only have their slots, as in a plain
+                Optuna study; the search loop writes the architecture itself.
 
         Raises:
             SearchError: an objective that the study does not have.
@@ -80,6 +88,7 @@ class RankTracker:
                 f"the study has no objective {objective!r}; {nearest(objective, names)}"
             )
         column = names.index(objective)
+        reader = RecordReader(space) if space else None
         forecasts = [
             Forecast(
                 trial.number,
@@ -87,6 +96,7 @@ class RankTracker:
                 float(trial.user_attrs[PREDICTED + objective]),
                 float(trial.user_attrs.get(PREDICTED_STD + objective, 0.0)),
                 float(trial.values[column]),
+                _architecture(trial, reader),
             )
             for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
             if PREDICTED + objective in trial.user_attrs
@@ -126,6 +136,62 @@ class RankTracker:
             for each in self.rounds
         }
 
+    def by_component(
+        self,
+        metric: "MetricName" = "kendall_tau",
+        *,
+        k: int | None = None,
+        least: int = LEAST,
+        resamples: int = 1000,
+    ) -> tuple[ComponentRanking, ...]:
+        """The metric among the architectures with each component, and among the rest.
+
+        Over all rounds; forecasts without an architecture are left out. See `rank_by_component`.
+
+        Raises:
+            SearchError: `least` below 3.
+        """
+        known = [(f.architecture, f) for f in self.forecasts if f.architecture is not None]
+        return rank_by_component(
+            [architecture for architecture, _ in known],
+            [forecast.truth for _, forecast in known],
+            [forecast.mean for _, forecast in known],
+            metric=metric,
+            k=k,
+            larger_is_better=self.larger_is_better,
+            least=least,
+            resamples=resamples,
+        )
+
+    def table(self, *, k: int = 3, resamples: int = 1000) -> list[dict[str, Any]]:
+        """Every metric in every round and over all of them, as JSON-ready rows.
+
+        Args:
+            k: how far down a round's ranking the metrics of the top look; all of a smaller round.
+            resamples: bootstrap resamples of each interval.
+
+        Returns:
+            ``{round, metric, value, low, high, n}``, with a `reason` where there is no value;
+            `round` is None over all rounds.
+        """
+        from dagsmith.predictor.metrics import AT_TOP, MetricName
+
+        metrics: tuple[MetricName, ...] = get_args(MetricName)
+        groups: dict[int | None, Sequence[Forecast]] = {
+            each: [f for f in self.forecasts if f.round == each] for each in self.rounds
+        }
+        groups[None] = self.forecasts
+        return [
+            {
+                "round": each,
+                **self._correlation(
+                    members, metric, k if metric in AT_TOP else None, resamples
+                ).to_dict(),
+            }
+            for each, members in groups.items()
+            for metric in metrics
+        ]
+
     def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Truth, mean and std, each ``[forecasts]``."""
         rows = [(f.truth, f.mean, f.std) for f in self.forecasts]
@@ -150,3 +216,11 @@ class RankTracker:
             larger_is_better=self.larger_is_better,
             resamples=resamples,
         )
+
+
+def _architecture(trial: FrozenTrial, reader: RecordReader | None) -> Architecture | None:
+    written = trial.user_attrs.get(ARCHITECTURE)
+    if written is not None:
+        return Architecture.from_json(str(written))
+    genotype = reader.genotype(trial.params) if reader else None
+    return reader.space.decode(genotype) if reader and genotype is not None else None

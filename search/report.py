@@ -24,6 +24,7 @@ from dagsmith.search.progress_figures import (
     figure_progress,
     figure_rank_by_round,
 )
+from dagsmith.search.rank_figures import comparable, figure_rank_by_component
 from dagsmith.search.result_figures import (
     figure_models,
     figure_pareto,
@@ -260,6 +261,17 @@ def _ranking(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: s
             _section(
                 figure_predicted_measured(predicted, metric),
                 "Every prediction was recorded before its architecture was evaluated.",
+            )
+        )
+    compared = comparable(result.get("components", []))
+    if compared:
+        sections.append(
+            _section(
+                figure_rank_by_component(compared),
+                "The predictor's ranking among the trials that have a component, against the rest; "
+                "the worst ranked first. Some of many differ by chance, and components that come "
+                "together cannot be told apart.",
+                height=130 + 44 * min(len(compared), 16),
             )
         )
     table = _correlation_table(rows)

@@ -57,7 +57,8 @@ def test_unknown_categories_and_missing_values_are_served(
     other = rows.head(1).with_columns(c0=pl.lit(12345678, rows.schema["c0"]))
     same = pl.concat([rows.head(1), other])
     first, second = model.predict(same)
-    assert first == second
+    # Rows of one batch may be summed in different orders.
+    assert first == pytest.approx(second, abs=1e-6)
 
 
 def test_columns_in_any_form_and_order_give_the_same(

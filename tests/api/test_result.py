@@ -143,3 +143,13 @@ def test_reading_a_foreign_file_names_it(tmp_path: Path, text: str, message: str
 def test_reading_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match=r"has the search finished\?"):
         read_result(tmp_path / "result.json")
+
+
+def test_components_may_be_there_and_are_then_checked() -> None:
+    side = {"value": 0.5, "low": 0.1, "high": 0.8, "n": 12}
+    few = {"value": None, "low": None, "high": None, "n": 2, "reason": "few"}
+    row = {"component": "conv", "times": 1, "metric": "kendall_tau", "having": side, "lacking": few}
+    validate_result(document() | {"components": [row]})
+    for wrong in (row | {"times": "one"}, row | {"lacking": side | {"low": 0.9}}):
+        with pytest.raises(ResultError, match=r"components\[0\]"):
+            validate_result(document() | {"components": [wrong]})

@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 
 from dagsmith.data import Evaluator
 from dagsmith.search import (
+    Design,
     MetropolisHastingsSampler,
     MetropolisHastingsSettings,
     Objective,
@@ -291,3 +292,30 @@ def test_attributes_are_plain_json(
     study = search(in_memory(), "a", "mh", space, evaluator(), predictor, 14)
     for trial in study.trials:
         assert json.loads(json.dumps(trial.user_attrs, allow_nan=False)) == trial.user_attrs
+
+
+@pytest.mark.parametrize("design", ["farthest", "medoids"])
+def test_a_designed_first_round_is_another_and_goes_on_after_an_interruption(
+    design: Design, space: SearchSpace, evaluator: Callable, logloss: tuple[Objective, ...]
+) -> None:
+    def run(table: Evaluator, *parts: int, chosen: Design = design) -> optuna.Study:
+        study = open_study(in_memory(), "a", space, logloss)
+        for trials in parts:
+            run_search(
+                study,
+                space,
+                table,
+                sampler=lambda seed: make_sampler("random", space, seed),
+                trials=trials,
+                initial=12,
+                design=chosen,
+            )
+        return study
+
+    whole = run(evaluator(), 16)
+    assert story(run(evaluator(), 5, 16)) == story(whole)
+    assert len({trial.user_attrs["key"] for trial in whole.trials}) == 16
+    drawn = run(evaluator(), 12, chosen="random")
+    assert story(whole)[:12] != story(drawn)
+    with pytest.raises(SearchError, match="unknown design 'medoid'; did you mean 'medoids'"):
+        run(evaluator(), 1, chosen="medoid")  # type: ignore[arg-type]

@@ -4,8 +4,16 @@ import pytest
 from scipy import stats
 
 from dagsmith.predictor.metrics import MetricName
-from dagsmith.search import Forecast, Objective, RankTracker, SearchError, open_study
-from dagsmith.space import SearchSpace
+from dagsmith.search import (
+    Forecast,
+    Objective,
+    RandomArchitectureSampler,
+    RankTracker,
+    SearchError,
+    open_study,
+)
+from dagsmith.search.component_ranking import rank_by_component
+from dagsmith.space import Architecture, SearchSpace
 
 
 def forecasts(noise: float, count: int = 40) -> list[Forecast]:
@@ -79,3 +87,70 @@ def test_no_forecasts_give_no_value_but_a_reason() -> None:
     result = RankTracker([], larger_is_better=True).overall()
     assert result.value is None
     assert result.reason
+
+
+def test_the_table_has_every_metric_of_every_round_and_of_all() -> None:
+    tracker = RankTracker(forecasts(0.5), larger_is_better=True)
+    rows = tracker.table(k=4, resamples=20)
+    names = ["kendall_tau", "spearman", "weighted_tau", "ndcg@4", "precision@4", "regret@4"]
+    assert [(row["round"], row["metric"]) for row in rows] == [
+        (each, name) for each in [0, 1, 2, 3, None] for name in names
+    ]
+    by_round = tracker.by_round("regret_at", k=4, resamples=20)
+    assert [row["value"] for row in rows if row["metric"] == "regret@4"][:4] == [
+        each.value for each in by_round.values()
+    ]
+    assert rows[-1]["value"] == tracker.overall("regret_at", k=4, resamples=0).value
+
+
+def test_a_round_smaller_than_k_is_looked_at_whole() -> None:
+    rows = RankTracker(forecasts(0.5, 12), larger_is_better=True).table(k=5, resamples=0)
+    assert [row["metric"] for row in rows if row["round"] == 1][3:] == [
+        "ndcg@2",
+        "precision@2",
+        "regret@2",
+    ]
+    assert all(row["reason"] for row in rows if row["round"] == 1)
+
+
+def test_by_component_is_over_the_forecasts_that_have_an_architecture(space: SearchSpace) -> None:
+    nets = [space.decode(row) for row in space.sample(40, np.random.default_rng(0))]
+    plain = forecasts(0.5)
+    rows = [
+        Forecast(f.trial, f.round, f.mean, f.std, f.truth, net)
+        for f, net in zip(plain[:-2], nets, strict=False)
+    ]
+    found = RankTracker([*rows, *plain[-2:]], larger_is_better=True).by_component(
+        "precision_at", k=5, least=5, resamples=30
+    )
+    expected = rank_by_component(
+        nets[:38],
+        [f.truth for f in rows],
+        [f.mean for f in rows],
+        metric="precision_at",
+        k=5,
+        larger_is_better=True,
+        least=5,
+        resamples=30,
+    )
+    assert found == expected
+    assert len(found) > 3
+    assert RankTracker(plain, larger_is_better=True).by_component() == ()
+
+
+def test_architectures_come_from_the_trial_or_from_its_slots(space: SearchSpace) -> None:
+    study = optuna.create_study(sampler=RandomArchitectureSampler(space, seed=0))
+    nets: list[Architecture] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        nets.append(space.suggest(trial))
+        trial.set_user_attr("predicted.value", 0.5)
+        if trial.number == 1:
+            trial.set_user_attr("architecture", nets[0].to_json())
+        return float(trial.number)
+
+    study.optimize(objective, n_trials=2)
+    plain = [forecast.architecture for forecast in RankTracker.from_study(study).forecasts]
+    assert plain == [None, nets[0]]
+    decoded = RankTracker.from_study(study, space=space).forecasts
+    assert [forecast.architecture for forecast in decoded] == [nets[0], nets[0]]

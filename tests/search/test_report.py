@@ -328,3 +328,17 @@ def test_cut_points_are_counted_for_the_reader() -> None:
     cut_y(figure, (0.0, 1.0), [0.5, 2.0, 3.0])
     assert figure.data[-1].name == "2 beyond the frame"
     assert list(figure.layout.yaxis.range) == [0.0, 1.0]
+
+
+def test_the_report_shows_where_the_predictor_ranks_badly_only_if_it_is_known() -> None:
+    result = _result()
+    assert "Rank correlation by component" not in report_html(result, _records())
+    side: dict[str, Any] = {"value": 0.5, "low": 0.2, "high": 0.7, "n": 30}
+    few: dict[str, Any] = {"value": None, "low": None, "high": None, "n": 2, "reason": "2 only"}
+    row = {"component": "dense_op", "times": 1, "metric": "kendall_tau", "having": side}
+    result["components"] = [row | {"lacking": few}]
+    assert "Rank correlation by component" not in report_html(result, _records())
+    result["components"] = [row | {"lacking": side | {"n": 31}}]
+    page = report_html(result, _records())
+    assert page.count("Rank correlation by component") == 1
+    assert "30 with, 31 without" in page

@@ -123,7 +123,7 @@ GOOD = Architecture((Node.of("a"), Node.of("b")), (Edge(0, 1),)).to_dict()
         (json.dumps({k: v for k, v in GOOD.items() if k != "edges"}), "damaged.*edges"),
         (json.dumps({**GOOD, "nodes": [{"attributes": {}}]}), "damaged.*kind"),
         (json.dumps({**GOOD, "edges": [[0]]}), "damaged"),
-        (json.dumps({**GOOD, "edges": []}).replace("[]", "[[0, 1e999, \"x\"]]", 1), "damaged"),
+        (json.dumps({**GOOD, "edges": []}).replace("[]", '[[0, 1e999, "x"]]', 1), "damaged"),
         (json.dumps({**GOOD, "nodes": [{"kind": "a", "attributes": [1]}]}), "damaged"),
         (json.dumps({**GOOD, "nodes": ["a"]}), "damaged"),
         (json.dumps({**GOOD, "nodes": [{"kind": "a", "attributes": {"n": [1]}}]}), "'n' is .*text"),
