@@ -126,7 +126,7 @@ def stage_scratch(job: Job) -> dict[str, Any]:
 
 
 def stage_baselines(job: Job) -> dict[str, Any]:
-    """Train the hand-made models of the field by the same recipe and seeds."""
+    """Train the hand-made models of the field by the same recipe and seeds, each with its own penalty."""
     names = [] if job.settings.no_baselines else list(HANDMADE)
     train_models(
         job,

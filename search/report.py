@@ -165,7 +165,7 @@ def _verdict(result: Mapping[str, Any]) -> str:
         rival = min(rivals, key=lambda b: float(b["test"]["logloss"]))
         text += (
             f"; the best hand-made model, {escape(model_title(rival['name']))}, trained by the "
-            f"same recipe, reaches {rival['test']['logloss']:.4f} "
+            f"same recipe with a penalty of its own, reaches {rival['test']['logloss']:.4f} "
             f"with {_count(rival['flops'])} FLOPs per row"
         )
     return text + "."
@@ -182,7 +182,7 @@ def _models(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: st
         + _pair(
             _section(
                 figure_models(result, metric),
-                "Hand-made models are built from the same parts and trained by the same recipe.",
+                "Hand-made models have the same parts and recipe, and an embedding penalty of their own.",
                 height=150 + 34 * (len(result["models"]) + len(result.get("baselines", []))),
             ),
             _section(
