@@ -126,7 +126,7 @@ def stage_scratch(job: Job) -> dict[str, Any]:
 
 
 def stage_baselines(job: Job) -> dict[str, Any]:
-    """Train the hand-made models of the field by the same recipe and seeds, each with its own penalty."""
+    """Train the hand-made models by the same recipe and seeds, each with a penalty of its own."""
     names = [] if job.settings.no_baselines else list(HANDMADE)
     train_models(
         job,

@@ -182,7 +182,7 @@ def _models(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: st
         + _pair(
             _section(
                 figure_models(result, metric),
-                "Hand-made models have the same parts and recipe, and an embedding penalty of their own.",
+                "Hand-made models: the same parts and recipe, an embedding penalty of their own.",
                 height=150 + 34 * (len(result["models"]) + len(result.get("baselines", []))),
             ),
             _section(
