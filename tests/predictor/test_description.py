@@ -22,9 +22,7 @@ def test_features_are_standardised_and_extras_beside_them(few: Population) -> No
     description = Description.fit(few, {"hint": np.arange(60.0) ** 3}, graph_features=True)
     columns = described(description, few)
     assert columns.shape == (60, description.width)
-    torch.testing.assert_close(
-        columns[:, :-1].mean(dim=0).abs().max().item(), 0.0, atol=0.3, rtol=0
-    )
+    assert columns[:, :-1].mean(dim=0).abs().max() < 0.3
     assert columns.abs().max() <= 4.0
     assert (columns[:, -1].diff() >= 0).all()
 
@@ -37,7 +35,7 @@ def test_many_different_nodes_are_not_described(few: Population, population: Pop
 
 def test_a_start_gives_its_features(few: Population) -> None:
     start = Description.fit(few, {}, graph_features=True)
-    later = Description.fit(few[:5], {"hint": np.arange(5)}, graph_features=True, start=start)
+    later = Description.fit(few[:5], {"hint": np.arange(5.0)}, graph_features=True, start=start)
     assert later.width == start.width + 1
     torch.testing.assert_close(described(later, few)[:, :-1], described(start, few))
 
