@@ -15,6 +15,7 @@ from dagsmith.data.column_mapping import GenotypeColumns, SlotColumn, TableMappi
 from dagsmith.data.table_files import load_table
 from dagsmith.data.tables import EvaluatedTable
 from dagsmith.space import Genotypes, NASBench101Space, NASBench201Space, NASBenchMacroSpace
+from dagsmith.space.nasbench201 import EDGES, OPERATIONS
 
 NASBENCH201_LATENCIES = (
     *("lat_1080ti_1", "lat_1080ti_256", "lat_1080ti_32", "lat_2080ti_1", "lat_2080ti_256"),
@@ -40,8 +41,6 @@ ZERO_COST_SCORES = (
 NASBENCH101_EPOCHS = (4, 12, 36, 108)
 """Epochs after which the cells of NAS-Bench-101 were evaluated: ``val_acc_4``, ..."""
 
-_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-_EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 _INNER = tuple(f"op{vertex}" for vertex in range(1, 6))
 
 
@@ -65,7 +64,7 @@ def nasbench201(folder: str | Path, space: NASBench201Space | None = None) -> Ev
     Raises:
         DatasetError: If a file or column is missing or damaged.
     """
-    codes = dict(enumerate(_OPERATIONS))
+    codes = dict(enumerate(OPERATIONS))
     mapping = TableMapping(
         metrics=(
             *("cifar10_val_acc", "cifar10_test_acc_200"),
@@ -76,7 +75,7 @@ def nasbench201(folder: str | Path, space: NASBench201Space | None = None) -> Ev
             *(*HW_NASBENCH_LATENCIES, *HW_NASBENCH_ENERGIES, *NASBENCH201_LATENCIES),
         ),
         fidelities=ZERO_COST_SCORES,
-        slots={f"{i}->{j}": SlotColumn(f"e_{i}_{j}", codes) for i, j in _EDGES},
+        slots={f"{i}->{j}": SlotColumn(f"e_{i}_{j}", codes) for i, j in EDGES},
         key="arch_index",
     )
     names = ("nasbench201.parquet", "nasbench201_extra.parquet")

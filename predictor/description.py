@@ -11,7 +11,7 @@ from torch import Tensor
 from dagsmith.predictor.errors import PredictorError
 from dagsmith.predictor.extras import Extras, extra_columns
 from dagsmith.predictor.graph_features import GraphFeatures
-from dagsmith.predictor.node_features import NodeFeatures
+from dagsmith.predictor.node_features import NodeFeatures, Tokens
 from dagsmith.predictor.target_scale import TargetScale
 from dagsmith.space import Population, Vocabulary
 
@@ -68,9 +68,10 @@ class Description:
             return Description(None, none, none, scales)
         if start is not None:
             return Description(start.features, start.centre, start.spread, scales)
-        features = GraphFeatures.fit(population)
-        if len(features.tokens) > GraphFeatures.MOST_PATH_TOKENS:
+        tokens = Tokens.of(population, NodeFeatures.fit(population)).features
+        if len(tokens) > GraphFeatures.MOST_PATH_TOKENS:
             return Description(None, none, none, scales)
+        features = GraphFeatures.fit(population)
         rows = features.transform(population)
         return Description(features, rows.mean(axis=0), rows.std(axis=0), scales)
 

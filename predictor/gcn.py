@@ -19,6 +19,7 @@ from dagsmith.predictor.prediction import (
 )
 from dagsmith.predictor.pyg import to_pyg
 from dagsmith.predictor.threads import one_thread
+from dagsmith.predictor.training import check_converged
 from dagsmith.space import Vocabulary
 
 
@@ -127,11 +128,7 @@ class GCNPredictor:
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
-        if not all(bool(torch.isfinite(weight).all()) for weight in network.parameters()):
-            raise PredictorError(
-                "training diverged (weights are not finite) at learning_rate "
-                f"{settings.learning_rate}; expected a smaller one"
-            )
+        check_converged(network, settings.learning_rate)
         return network
 
 

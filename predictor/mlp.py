@@ -23,6 +23,7 @@ from dagsmith.predictor.prediction import (
 )
 from dagsmith.predictor.target_scale import TargetScale
 from dagsmith.predictor.threads import one_thread
+from dagsmith.predictor.training import check_converged
 from dagsmith.space import Population, Vocabulary
 
 
@@ -134,11 +135,7 @@ class MLPPredictor:
                 loss.sum().backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
-        if not all(bool(torch.isfinite(weight).all()) for weight in network.parameters()):
-            raise PredictorError(
-                "training diverged (weights are not finite) at learning_rate "
-                f"{settings.learning_rate}; expected a smaller one"
-            )
+        check_converged(network, settings.learning_rate)
         return network
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from dagsmith.predictor.calibration import leave_out
 from dagsmith.predictor.errors import PredictorError
@@ -90,12 +90,17 @@ def train(
             done += 1
             if progress is not None:
                 progress(done, total)
+    check_converged(network, settings.learning_rate)
+    return left_out
+
+
+def check_converged(network: nn.Module, learning_rate: float) -> None:
+    """Raise PredictorError if a weight became NaN or infinite."""
     if not all(bool(torch.isfinite(weight).all()) for weight in network.parameters()):
         raise PredictorError(
-            f"training diverged (weights are not finite) at learning_rate {settings.learning_rate}"
-            "; expected a smaller one"
+            f"training diverged (weights are not finite) at learning_rate {learning_rate}; "
+            "expected a smaller one"
         )
-    return left_out
 
 
 def _rise_and_fall(part: float) -> float:

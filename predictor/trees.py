@@ -3,6 +3,7 @@
 They need scikit-learn, which ``pip install "dagsmith[baselines]"`` brings.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -69,7 +70,39 @@ class BoostingSettings:
             _check_part(name, getattr(self, name))
 
 
-class ForestPredictor:
+class _TreePredictor(ABC):
+    """`fit` and `predict` of every kind of trees; which ones they are, says `_grow`."""
+
+    def __init__(self, kinds: Vocabulary, seed: int) -> None:
+        self.kinds = kinds
+        self.seed = seed
+        self._ensemble = _scikit_learn(type(self).__name__)
+        self._fitted: _Fitted | None = None
+
+    @abstractmethod
+    def _grow(self, columns: NDArray[np.float32], scores: NDArray[np.float64]) -> list[Any]:
+        """The members, fitted to ``[batch, width]`` columns and ``[batch]`` scores."""
+
+    def fit(
+        self, architectures: Architectures, targets: ArrayLike, extras: Extras | None = None
+    ) -> Self:
+        """Grow the trees; an earlier fit is forgotten.
+
+        Args:
+            architectures: what was evaluated.
+            targets: one number each, ``[batch]``.
+            extras: further inputs; `predict` then needs the same ones.
+        """
+        population = as_population(architectures, self.kinds)
+        self._fitted = _fit(population, targets, extras, self._grow)
+        return self
+
+    def predict(self, architectures: Architectures, extras: Extras | None = None) -> Prediction:
+        """Answer with the mean and spread of the members."""
+        return _predict(self._fitted, as_population(architectures, self.kinds), extras)
+
+
+class ForestPredictor(_TreePredictor):
     """Regression trees on `GraphFeatures`, each grown on a bootstrap of the labels.
 
     The targets are learned on the scale of their normal scores; each tree is a member of the
@@ -87,39 +120,17 @@ class ForestPredictor:
     def __init__(
         self, kinds: Vocabulary, settings: ForestSettings | None = None, seed: int = 0
     ) -> None:
-        self.kinds = kinds
+        super().__init__(kinds, seed)
         self.settings = settings or ForestSettings()
-        self.seed = seed
-        self._ensemble = _scikit_learn("ForestPredictor")
-        self._fitted: _Fitted | None = None
 
-    def fit(
-        self, architectures: Architectures, targets: ArrayLike, extras: Extras | None = None
-    ) -> Self:
-        """Grow the trees; an earlier fit is forgotten.
-
-        Args:
-            architectures: what was evaluated.
-            targets: one number each, ``[batch]``.
-            extras: further inputs; `predict` then needs the same ones.
-        """
-
-        def grow(columns: NDArray[np.float32], scores: NDArray[np.float64]) -> list[Any]:
-            forest = self._ensemble.RandomForestRegressor(
-                self.settings.trees, max_features=self.settings.features, random_state=self.seed
-            )
-            return list(forest.fit(columns, scores).estimators_)
-
-        population = as_population(architectures, self.kinds)
-        self._fitted = _fit(population, targets, extras, grow)
-        return self
-
-    def predict(self, architectures: Architectures, extras: Extras | None = None) -> Prediction:
-        """Answer with the mean and spread of the trees."""
-        return _predict(self._fitted, as_population(architectures, self.kinds), extras)
+    def _grow(self, columns: NDArray[np.float32], scores: NDArray[np.float64]) -> list[Any]:
+        forest = self._ensemble.RandomForestRegressor(
+            self.settings.trees, max_features=self.settings.features, random_state=self.seed
+        )
+        return list(forest.fit(columns, scores).estimators_)
 
 
-class BoostingPredictor:
+class BoostingPredictor(_TreePredictor):
     """Gradient boosting of regression trees on `GraphFeatures`, with squared error.
 
     The targets are learned on the scale of their normal scores. Each tree sees a part of the
@@ -138,45 +149,23 @@ class BoostingPredictor:
     def __init__(
         self, kinds: Vocabulary, settings: BoostingSettings | None = None, seed: int = 0
     ) -> None:
-        self.kinds = kinds
+        super().__init__(kinds, seed)
         self.settings = settings or BoostingSettings()
-        self.seed = seed
-        self._ensemble = _scikit_learn("BoostingPredictor")
-        self._fitted: _Fitted | None = None
 
-    def fit(
-        self, architectures: Architectures, targets: ArrayLike, extras: Extras | None = None
-    ) -> Self:
-        """Boost every member from its seed; an earlier fit is forgotten.
-
-        Args:
-            architectures: what was evaluated.
-            targets: one number each, ``[batch]``.
-            extras: further inputs; `predict` then needs the same ones.
-        """
+    def _grow(self, columns: NDArray[np.float32], scores: NDArray[np.float64]) -> list[Any]:
         settings = self.settings
-
-        def boost(columns: NDArray[np.float32], scores: NDArray[np.float64]) -> list[Any]:
-            seeds = np.random.SeedSequence(self.seed).generate_state(settings.members)
-            return [
-                self._ensemble.GradientBoostingRegressor(
-                    n_estimators=settings.trees,
-                    max_depth=settings.depth,
-                    learning_rate=settings.learning_rate,
-                    subsample=settings.rows,
-                    max_features=settings.features,
-                    random_state=int(seed),
-                ).fit(columns, scores)
-                for seed in seeds
-            ]
-
-        population = as_population(architectures, self.kinds)
-        self._fitted = _fit(population, targets, extras, boost)
-        return self
-
-    def predict(self, architectures: Architectures, extras: Extras | None = None) -> Prediction:
-        """Answer with the mean and spread of the members."""
-        return _predict(self._fitted, as_population(architectures, self.kinds), extras)
+        seeds = np.random.SeedSequence(self.seed).generate_state(settings.members)
+        return [
+            self._ensemble.GradientBoostingRegressor(
+                n_estimators=settings.trees,
+                max_depth=settings.depth,
+                learning_rate=settings.learning_rate,
+                subsample=settings.rows,
+                max_features=settings.features,
+                random_state=int(seed),
+            ).fit(columns, scores)
+            for seed in seeds
+        ]
 
 
 @dataclass(frozen=True)

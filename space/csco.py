@@ -16,7 +16,6 @@ from dagsmith.space.component import Categorical, ComponentKind, Number, Vocabul
 from dagsmith.space.errors import SpaceError
 from dagsmith.space.population import ABSENT, Population
 from dagsmith.space.search_space import Genotype, Genotypes, SearchSpace, Slot
-from dagsmith.space.validity import valid_neighbours
 
 OPERATORS = ("depthwise3x3", "depthwise5x5", "depthwise7x7", "conv1x1")
 """Node i of a stage is operator ``i % 4``; node 0 is no operator but where the stage begins."""
@@ -143,10 +142,6 @@ class CSCOSpace(SearchSpace):
             stages[every, chosen, slots] ^= possible
             result[rows] = stages.reshape(len(rows), len(self.slots))
         return result
-
-    def neighbours(self, genotype: Genotype) -> Genotypes:
-        """As `SearchSpace.neighbours`, without those that are not valid."""
-        return valid_neighbours(self, genotype, self.valid)
 
     def decode(self, genotype: Genotype) -> Architecture:
         """Return the architecture of one genotype, ``[slots]``, mended if need be."""

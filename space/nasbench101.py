@@ -24,7 +24,6 @@ from dagsmith.space.errors import SpaceError, nearest
 from dagsmith.space.isomorphism import isomorphism_fingerprint
 from dagsmith.space.population import Population
 from dagsmith.space.search_space import Genotype, Genotypes, SearchSpace, Slot
-from dagsmith.space.validity import valid_neighbours
 
 VERTICES = 7
 MOST_EDGES = 9
@@ -188,10 +187,6 @@ class NASBench101Space(SearchSpace):
                 break
             result[wrong] = super().mutate(np.asarray(genotypes)[wrong], rng, mutations)
         return result
-
-    def neighbours(self, genotype: Genotype) -> Genotypes:
-        """As `SearchSpace.neighbours`, without those that are not valid."""
-        return valid_neighbours(self, genotype, self.valid)
 
     def decode(self, genotype: Genotype) -> Architecture:
         """Return the cell of one genotype, ``[26]``, mended if need be."""

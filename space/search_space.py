@@ -128,8 +128,15 @@ class SearchSpace(ABC):
                 break
         return result
 
+    def valid(self, genotypes: Genotypes) -> NDArray[np.bool_]:
+        """Which rows of ``[batch, slots]`` are proper members; in most spaces all are.
+
+        A space whose `decode` mends some genotypes says here which need none.
+        """
+        return np.ones(len(genotypes), bool)
+
     def neighbours(self, genotype: Genotype) -> Genotypes:
-        """All genotypes one slot away whose architecture differs, one per architecture."""
+        """All valid genotypes one slot away whose architecture differs, one per architecture."""
         rows = [
             np.where(np.arange(len(self.slots)) == slot, choice, genotype)
             for slot, size in enumerate(self.slot_sizes)
@@ -139,6 +146,8 @@ class SearchSpace(ABC):
         if not rows:
             return np.zeros((0, len(self.slots)), np.int16)
         candidates = np.array(rows, np.int16)
+        # Before equal architectures are merged: one that is mended must not stand for a valid one.
+        candidates = candidates[self.valid(candidates)]
         marks = self.decode_many(
             np.vstack([genotype[None].astype(np.int16), candidates])
         ).fingerprint()

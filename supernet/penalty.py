@@ -113,9 +113,9 @@ def choose_penalties(
         for (name, penalty), loss in zip(tried, found, strict=True):
             losses[name][penalty] = loss
         keep(losses)
-        ended = sum(len(penalties) for name in probes if not _ahead(losses[name], penalties))
-        begun = sum(len(losses[name]) for name in probes if _ahead(losses[name], penalties))
-        progress("penalty", ended + begun, most)
+        progress(
+            "penalty", most - sum(len(_ahead(losses[name], penalties)) for name in probes), most
+        )
     walked = {name: _walked(losses[name], penalties) for name in probes}
     return {
         name: PenaltyChoice(

@@ -1,27 +1,6 @@
-import os
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 import pytest
-
-DATA = Path(os.environ.get("DAGSMITH_DATA", Path(__file__).parents[3] / "shared" / "data"))
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    folder = DATA / "ctr"
-    if not folder.is_dir():
-        pytest.skip(f"no real data in {folder} (set DAGSMITH_DATA)")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def real_tables() -> Path:
-    folder = DATA / "nas"
-    if not folder.is_dir():
-        pytest.skip(f"no public tables in {folder} (set DAGSMITH_DATA)")
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -213,9 +213,9 @@ def test_cells_have_two_to_seven_vertices(vertices: int) -> None:
         enumerate_cells(vertices)
 
 
-def test_the_published_table(nas_tables: Path, every_cell: Genotypes) -> None:
+def test_the_published_table(real_tables: Path, every_cell: Genotypes) -> None:
     space = NASBench101Space()
-    table = pl.read_parquet(nas_tables / "nasbench101_30k.parquet")
+    table = pl.read_parquet(real_tables / "nasbench101_30k.parquet")
     operations = table.select([f"op{inner}" for inner in range(1, 6)]).to_numpy()
     genotypes = space.genotypes_from(table["adj_upper21"].to_numpy(), operations)
     assert space.valid(genotypes).all()

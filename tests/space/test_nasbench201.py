@@ -223,10 +223,10 @@ def test_an_unknown_form_is_refused() -> None:
         NASBench201Space("hole")  # type: ignore[arg-type]
 
 
-def test_the_published_table(nas_tables: Path, keys: list[str]) -> None:
+def test_the_published_table(real_tables: Path, keys: list[str]) -> None:
     space = NASBench201Space()
-    table = pl.read_parquet(nas_tables / "nasbench201.parquet")
-    extra = pl.read_parquet(nas_tables / "nasbench201_extra.parquet")
+    table = pl.read_parquet(real_tables / "nasbench201.parquet")
+    extra = pl.read_parquet(real_tables / "nasbench201_extra.parquet")
     rows = space.check(
         table.select([f"e_{source}_{target}" for source, target in EDGES]).to_numpy()
     )

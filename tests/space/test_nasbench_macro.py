@@ -78,9 +78,9 @@ def test_strings_that_are_no_network_are_refused(network: str) -> None:
 
 
 def test_the_published_table(
-    nas_tables: Path, everything: tuple[list[str], list[Architecture]]
+    real_tables: Path, everything: tuple[list[str], list[Architecture]]
 ) -> None:
-    table = pl.read_parquet(nas_tables / "nasbench_macro.parquet")
+    table = pl.read_parquet(real_tables / "nasbench_macro.parquet")
     assert sorted(table["arch"].to_list()) == sorted(everything[0])
     # The stem and the last layers take the same in every network: one number explains it all.
     meant = dict(zip(*everything, strict=True))

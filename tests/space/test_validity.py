@@ -1,3 +1,8 @@
+"""`SearchSpace.valid`, and the neighbours that it leaves."""
+
+from collections.abc import Callable
+from unittest.mock import patch
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,11 +18,17 @@ from dagsmith.space import (
     Vocabulary,
     nasrec_small,
 )
-from dagsmith.space.validity import valid_neighbours
 
 
 def rows(genotypes: Genotypes) -> set[tuple[int, ...]]:
     return {tuple(row) for row in genotypes.tolist()}
+
+
+def valid_neighbours(
+    space: SearchSpace, genotype: Genotype, valid: Callable[[Genotypes], NDArray[np.bool_]]
+) -> Genotypes:
+    with patch.object(space, "valid", valid):
+        return space.neighbours(genotype)
 
 
 def small() -> SearchSpace:
