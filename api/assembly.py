@@ -137,7 +137,13 @@ def _searched_entry(
     entry = _trained_entry(trainings, trials.costs(trial))
     if entry is None:
         return None
-    return {"architecture": architecture.to_dict(), **entry, **trials.opinions(trial)}
+    finalists = (job.directory.output("scratch") or {"finalists": []})["finalists"]
+    return {
+        "architecture": architecture.to_dict(),
+        "finalist": number in finalists,
+        **entry,
+        **trials.opinions(trial),
+    }
 
 
 def _trained_entry(

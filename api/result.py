@@ -101,6 +101,11 @@ def _whole(value: Any, place: str) -> None:
         _fail(value, place, "a whole number")
 
 
+def _flag(value: Any, place: str) -> None:
+    if not isinstance(value, bool):
+        _fail(value, place, "true or false")
+
+
 def _number(value: Any, place: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         _fail(value, place, "a number")
@@ -185,6 +190,8 @@ _OPINIONS: dict[str, Check] = {
     "predictor": _or_null(_PREDICTION),
 }
 _SEARCHED: dict[str, Check] = {"architecture": _map(_anything), "trial": _whole, **_OPINIONS}
+_ADDED: dict[str, Check] = {"finalist": _flag}
+"""Fields of a searched model that results of earlier versions lack."""
 _INTERVAL: dict[str, Check] = {
     "value": _or_null(_number),
     "low": _or_null(_number),
@@ -233,8 +240,8 @@ _RESULT = _object(
             _object({"joint": _exactly(*JOINTS), "metric": _text, **_INTERVAL}, {"reason": _text})
         ),
         "rounds": _list(_object({"round": _whole, **_INTERVAL}, {"reason": _text})),
-        "models": _list(_object({"rank": _whole, "path": _text, **_TRAINED, **_SEARCHED}, {})),
-        "truth": _list(_object({**_TRAINED, **_SEARCHED}, {})),
+        "models": _list(_object({"rank": _whole, "path": _text, **_TRAINED, **_SEARCHED}, _ADDED)),
+        "truth": _list(_object({**_TRAINED, **_SEARCHED}, _ADDED)),
         "baselines": _list(_object({"name": _text, **_TRAINED}, {})),
         "pareto_front": _list(
             _object(

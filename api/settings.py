@@ -74,8 +74,10 @@ class SearchSettings:
     sampler: str = _option("mh", "who proposes architectures", SAMPLERS)
     objectives: str = _option("logloss", "what to optimise, such as logloss,flops")
     top: int = _option(3, "best architectures to train from scratch and to keep")
-    scratch_seeds: int = _option(3, "training seeds of each of them")
-    truth: int = _option(6, "random evaluated architectures also trained, to measure the ranking")
+    scratch_seeds: int = _option(3, "training seeds of each model that is kept")
+    truth: int = _option(
+        6, "random ones trained beside them: they measure the ranking, and may win"
+    )
     no_baselines: bool = _option(False, "do not train DNN, DeepFM and DCNv2 beside them")
     seed: int = _option(0, "seed of everything")
     storage: str | None = _option(None, "URL of the Optuna storage; else a SQLite file in DIR")

@@ -97,32 +97,56 @@ def stage_search(job: Job) -> dict[str, Any]:
 
 
 def stage_scratch(job: Job) -> dict[str, Any]:
-    """Train the best architectures from scratch, and random ones to measure the ranking."""
+    """Train the best architectures from scratch, and random ones to measure the ranking.
+
+    All are trained with one seed. Those that are best on the validation rows, whether the search
+    chose them or chance, are then trained with the other seeds: a random architecture that wins
+    is worth more than a finalist that the supernet was wrong about.
+    """
     settings, trials = job.settings, job.trials
-    finalists = select_finalists(
-        job.study,
-        job.space,
-        settings.top,
-        predictor=lambda kinds, seed: GNNPredictor(kinds, seed=seed, unknown="mean"),
-        costs=job.costs,
-        seed=settings.seed,
-    )
-    best = [finalist.trial for finalist in finalists]
-    truth = [t.number for t in trials.at_random(settings.truth, best, settings.seed)]
-    seeds = scratch_seeds(job)
-    work = [(number, seed) for number in best for seed in seeds]
-    # One seed is enough for a ranking, and all of a joint's architectures are compared at that one.
-    work += [(number, seeds[0]) for number in truth]
+    finalists = [
+        finalist.trial
+        for finalist in select_finalists(
+            job.study,
+            job.space,
+            settings.top,
+            predictor=lambda kinds, seed: GNNPredictor(kinds, seed=seed, unknown="mean"),
+            costs=job.costs,
+            seed=settings.seed,
+        )
+    ]
+    drawn = [t.number for t in trials.at_random(settings.truth, finalists, settings.seed)]
     # The costly first: a long training that begins last would leave the other cores idle.
-    work.sort(key=lambda item: -trials.costs(trials[item[0]])["flops"])
-    train_models(
-        job,
-        [
-            training_of(job, "scratch", trials.architecture(trials[number]), seed)
-            for number, seed in work
-        ],
+    entered = sorted(
+        finalists + drawn, key=lambda number: trials.costs(trials[number])["flops"], reverse=True
     )
-    return {"best": best, "truth": truth, "seeds": seeds}
+    first, *others = seeds = scratch_seeds(job)
+
+    def training(number: int, seed: int) -> Training:
+        return training_of(job, "scratch", trials.architecture(trials[number]), seed)
+
+    heat = [training(number, first) for number in entered]
+    total = len(heat) + len(finalists) * len(others)
+    train_models(job, heat, total)
+    losses = {number: _validation_loss(job, run) for number, run in zip(entered, heat, strict=True)}
+    # Finalists first among equals: sorting is stable.
+    best = sorted(finalists + drawn, key=losses.__getitem__)[: len(finalists)]
+    final = [training(number, seed) for number in entered if number in best for seed in others]
+    train_models(job, final, total, before=len(heat))
+    return {
+        "best": best,
+        "truth": [number for number in finalists + drawn if number not in best],
+        "finalists": finalists,
+        "seeds": seeds,
+    }
+
+
+def _validation_loss(job: Job, training: Training) -> float:
+    """The search's metric on the validation rows, smaller is better; infinite if it has none."""
+    value = (training.outcome() or {}).get("valid", {}).get(job.quality.name)
+    if value is None:
+        return float("inf")
+    return float(value) if job.quality.direction == "minimize" else -float(value)
 
 
 def stage_baselines(job: Job) -> dict[str, Any]:
@@ -139,12 +163,23 @@ def stage_baselines(job: Job) -> dict[str, Any]:
     return {"names": names}
 
 
-def train_models(job: Job, trainings: Sequence[Training]) -> None:
-    """Do those trainings that were not done before, and tell of those that failed."""
+def train_models(
+    job: Job, trainings: Sequence[Training], total: int | None = None, *, before: int = 0
+) -> None:
+    """Do those trainings that were not done before, and tell of those that failed.
+
+    Args:
+        job: the search.
+        trainings: what to do.
+        total: trainings of the stage, if these are not all.
+        before: trainings of the stage that are finished already.
+    """
     train_all(
         trainings,
         trainings_at_once(job),
-        lambda done, note: job.progress.update(done, len(trainings), note),
+        lambda done, note: job.progress.update(
+            round(before + done, 3), total or len(trainings), note
+        ),
     )
     for training in trainings:
         failure = (training.outcome() or {}).get("failure")

@@ -203,7 +203,11 @@ def _model_table(result: Mapping[str, Any]) -> str:
     )
     rows = []
     reasons = []
-    named = [(f"model {m['rank']}", m, "") for m in result["models"]]
+    chance = " (drawn at random)"
+    named = [
+        (f"model {m['rank']}{'' if m.get('finalist', True) else chance}", m, "")
+        for m in result["models"]
+    ]
     named += [(model_title(b["name"]), b, " class='hand'") for b in result.get("baselines", [])]
     for name, model, mark in named:
         predicted = model.get("predictor") or {}

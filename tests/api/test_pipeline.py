@@ -63,6 +63,13 @@ def test_a_search_leaves_result_report_and_models(finished_run: Path, tiny: Sear
     assert losses == sorted(losses)
     assert [len(model["seeds"]) for model in result["models"]] == [2, 2]
     assert [len(entry["seeds"]) for entry in result["truth"]] == [1, 1]
+    # All ran with the first seed; the best there, finalists or not, went on.
+    heat = [
+        [entry["runs"][0]["valid"]["logloss"] for entry in result[group]]
+        for group in ("models", "truth")
+    ]
+    assert max(heat[0]) <= min(heat[1])
+    assert sum(entry["finalist"] for group in ("models", "truth") for entry in result[group]) == 2
     assert {entry["name"] for entry in result["baselines"]} == {"dnn", "deepfm", "dcnv2"}
     rows = {(row["joint"], row["metric"]): row for row in result["rank_correlation"]}
     assert rows["supernet-scratch", "kendall_tau"]["n"] == 4
