@@ -76,7 +76,7 @@ class SearchSettings:
     top: int = _option(3, "best architectures to train from scratch and to keep")
     scratch_seeds: int = _option(3, "training seeds of each model that is kept")
     truth: int = _option(
-        6, "random ones trained beside them: they measure the ranking, and may win"
+        6, "random ones trained beside them: they measure rankings, and may win"
     )
     no_baselines: bool = _option(False, "do not train DNN, DeepFM and DCNv2 beside them")
     seed: int = _option(0, "seed of everything")
