@@ -31,6 +31,7 @@ from dagsmith.predictor import (
     GNNPredictor,
     LinearPredictor,
     MLPPredictor,
+    TransferPredictor,
 )
 from dagsmith.predictor.metrics import kendall_tau, spearman
 from dagsmith.space import NASBench201Space, Vocabulary
@@ -48,8 +49,10 @@ PREDICTORS: dict[str, Callable[[Vocabulary, int], Any]] = {
     "mlp": lambda kinds, seed: MLPPredictor(kinds, seed=seed),
     "gcn": lambda kinds, seed: GCNPredictor(kinds, seed=seed),
     "linear": lambda kinds, seed: LinearPredictor(kinds, seed=seed),
+    "linear-graph": lambda kinds, seed: LinearPredictor(kinds, seed=seed, encoding="graph"),
+    "transfer": lambda kinds, seed: TransferPredictor(kinds, seed=seed),
 }
-"""Every one with its defaults."""
+"""Every one with its defaults. `transfer` has a part in the protocol of that name only."""
 
 TABLES: dict[str, Callable[[Path], EvaluatedTable]] = {
     "nasbench201": nasbench201,
@@ -177,6 +180,7 @@ def jobs(
         for predictor in predictors
         if not labels or budget in labels
         if not PROTOCOLS[name].extras or _takes_extras(predictor)
+        if PROTOCOLS[name].transfer or predictor != "transfer"
     ]
 
 

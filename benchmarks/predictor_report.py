@@ -23,6 +23,8 @@ LOOKS = {
     "mlp": (RED, "triangle-up"),
     "gcn": (INK, "cross"),
     "linear": (MUTED, "x"),
+    "linear-graph": (MUTED, "circle-open"),
+    "transfer": (RED, "star"),
 }
 
 

@@ -12,6 +12,7 @@ from dagsmith.predictor.prediction import Architectures, Prediction, Predictor
 from dagsmith.predictor.pyg import to_pyg
 from dagsmith.predictor.settings import GNNSettings, TrainingSettings
 from dagsmith.predictor.training import Progress
+from dagsmith.predictor.transfer import TransferPredictor
 from dagsmith.predictor.trees import (
     BoostingPredictor,
     BoostingSettings,
@@ -42,6 +43,7 @@ __all__ = [
     "Progress",
     "RankCorrelation",
     "TrainingSettings",
+    "TransferPredictor",
     "rank_correlation",
     "to_pyg",
 ]

@@ -19,6 +19,9 @@ Quantile = Callable[[float], NDArray[np.float64]]
 class Prediction:
     """Predicted targets of a batch of architectures, in the units that were fitted.
 
+    Where several targets were fitted, ``[batch]`` is ``[batch, targets]`` everywhere, and `target`
+    takes one of them.
+
     Args:
         mean: the prediction, ``[batch]``.
         std: disagreement of the ensemble's members, ``[batch]``; 0 where there is one member.
@@ -48,6 +51,25 @@ class Prediction:
         if self.quantile is None:
             raise PredictorError("this predictor has no calibrated intervals; use std")
         return self.quantile(0.5 - level / 2), self.quantile(0.5 + level / 2)
+
+    def target(self, index: int) -> "Prediction":
+        """One of several targets, by its column.
+
+        Raises:
+            PredictorError: only one target was fitted, or there is no such column.
+        """
+        if self.mean.ndim != 2 or not 0 <= index < self.mean.shape[1]:
+            raise PredictorError(
+                f"there is no target {index} in a prediction of shape {self.mean.shape}; "
+                "expected the column of one of several targets"
+            )
+        quantile = self.quantile
+        return Prediction(
+            self.mean[:, index],
+            self.std[:, index],
+            self.samples[..., index],
+            None if quantile is None else lambda level: quantile(level)[:, index],
+        )
 
     def __len__(self) -> int:
         return len(self.mean)
@@ -115,3 +137,24 @@ def check_targets(
             f"{name} have {distinct} distinct value(s) in {len(values)} rows; expected at least 3"
         )
     return values
+
+
+def check_columns(population: Population, targets: ArrayLike) -> NDArray[np.float64]:
+    """Return one or several targets as ``[batch, targets]``, each checked by `check_targets`.
+
+    Raises:
+        PredictorError: see `check_targets`; of several targets, the column is named. Also for no
+            column at all.
+    """
+    values = np.asarray(targets, np.float64)
+    if values.ndim != 2:
+        return check_targets(population, values)[:, None]
+    if not values.shape[1]:
+        raise PredictorError("targets have no column; expected at least one")
+    return np.stack(
+        [
+            check_targets(population, column, f"targets[:, {index}]")
+            for index, column in enumerate(values.T)
+        ],
+        axis=1,
+    )

@@ -1,10 +1,16 @@
 import numpy as np
 import pytest
 
-from dagsmith.predictor import LinearPredictor, MeanPredictor, PredictorError, rank_correlation
-from dagsmith.predictor.baselines import _leave_one_out_penalty, _ridge
+from dagsmith.predictor import (
+    GraphFeatures,
+    LinearPredictor,
+    MeanPredictor,
+    PredictorError,
+    rank_correlation,
+)
+from dagsmith.predictor.baselines import Encoding
 from dagsmith.predictor.testing import check_predictor
-from dagsmith.space import NASRecSpace, Population
+from dagsmith.space import NASBench201Space, NASRecSpace, Population
 
 
 @pytest.mark.parametrize("make", [MeanPredictor, LinearPredictor])
@@ -32,34 +38,44 @@ def test_a_linear_target_is_found(space: NASRecSpace) -> None:
     assert tau > 0.9
 
 
-def test_leave_one_out_by_leaving_one_out() -> None:
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(15, 4))
-    X -= X.mean(axis=0)
-    y = X @ [1.0, -2.0, 0.0, 0.5] + 0.3 * rng.normal(size=15)
-    y -= y.mean()
-    penalties = np.array([0.01, 1.0, 10.0, 1000.0])
-    errors = []
-    for penalty in penalties:
-        # Without an own intercept, as the closed form would have it but for its 1/n.
-        squared = []
-        for out in range(15):
-            weight = np.ones(15)
-            weight[out] = 1e-12
-            coefficients = _ridge(X, y, penalty * 15 / 14, weight)
-            squared.append((y[out] - X[out] @ coefficients[:-1] - coefficients[-1]) ** 2)
-        errors.append(np.mean(squared))
-    assert _leave_one_out_penalty(X, y, penalties) == penalties[int(np.argmin(errors))]
+def test_two_targets_are_each_alone(population: Population) -> None:
+    size = population.present.sum(axis=1) + 0.01 * np.arange(len(population))
+    edges = population.edges.sum(axis=(1, 2)) + 0.02 * np.arange(len(population))
+    both = LinearPredictor(population.vocabulary).fit(population, np.stack([size, edges], axis=1))
+    together = both.predict(population)
+    assert together.mean.shape == (len(population), 2)
+    for column, values in enumerate((size, edges)):
+        alone = LinearPredictor(population.vocabulary).fit(population, values).predict(population)
+        np.testing.assert_allclose(together.target(column).mean, alone.mean)
+        np.testing.assert_allclose(together.target(column).samples, alone.samples)
 
 
-def test_ridge_with_weights_is_ridge_with_repetition() -> None:
-    rng = np.random.default_rng(1)
-    X, y = rng.normal(size=(8, 3)), rng.normal(size=8)
-    times = np.array([1, 2, 1, 3, 1, 1, 2, 1])
-    repeated = _ridge(np.repeat(X, times, axis=0), np.repeat(y, times), 2.0, np.ones(times.sum()))
-    # Weights are relative to their mean: the penalty follows.
-    weighted = _ridge(X, y, 2.0 / times.mean(), times.astype(float))
-    np.testing.assert_allclose(weighted, repeated)
+def test_one_member_is_the_fit_to_all_labels(population: Population) -> None:
+    targets = population.present.sum(axis=1) + 0.01 * np.arange(len(population))
+    one = LinearPredictor(population.vocabulary, members=1, seed=0).fit(population, targets)
+    other = LinearPredictor(population.vocabulary, members=1, seed=1).fit(population, targets)
+    np.testing.assert_array_equal(one.predict(population).mean, other.predict(population).mean)
+    assert (one.predict(population).std == 0).all()
+
+
+def test_graph_features_see_what_counts_do_not() -> None:
+    space = NASBench201Space()
+    cells = space.decode_many(space.every_cell()[::20])
+    features = GraphFeatures.fit(cells)
+    rows = features.transform(cells)
+    target = rows @ np.random.default_rng(0).normal(size=rows.shape[1])
+    known, unseen = cells[::2], cells[1::2]
+    errors = {}
+    encodings: tuple[Encoding, ...] = ("counts", "graph")
+    for encoding in encodings:
+        predictor = LinearPredictor(space.kinds, encoding=encoding).fit(known, target[::2])
+        errors[encoding] = float(np.abs(predictor.predict(unseen).mean - target[1::2]).mean())
+    assert errors["graph"] < 0.1 * errors["counts"]
+
+
+def test_an_unknown_encoding_is_named(population: Population) -> None:
+    with pytest.raises(PredictorError, match="encoding is 'paths'; expected one of counts, graph"):
+        LinearPredictor(population.vocabulary, encoding="paths")  # type: ignore[arg-type]
 
 
 def test_at_least_one_member(population: Population) -> None:
