@@ -1,161 +1,244 @@
-"""Best found against evaluations: samplers compared on a cheap synthetic truth over NASRec-Small.
+"""Best found against evaluations: every sampler on spaces of which the best is known.
 
-    python benchmarks/samplers.py --samplers random,evolution,tpe,mh --seeds 5 --trials 150
+    python benchmarks/samplers.py --data-dir ../shared/data --out runs/samplers --seeds 50
 
-The truth is a smooth function of what an architecture is made of (operators, widths on a log scale,
-typed edges), passed through a few saturating hidden units, plus evaluation noise; its scale is that
-of log loss on a click log. Regret is measured without the noise, against the best architecture that
-a long local search finds. ``mh`` uses the linear predictor, or with ``--gnn`` the default one.
+Every search is a plain Optuna study, asked for one architecture at a time. An architecture that was
+evaluated before, by canonical key, is answered from memory and not counted, so that samplers that
+repeat themselves lose nothing by it. A search ends when it has found the best there is: after that
+its regret stays 0. What is compared: regret (how much worse the best found is than the best there
+is) after so many evaluations, and evaluations until the regret has fallen to a level; medians over
+the seeds with bootstrap intervals of 95 percent.
+
+Each finished (truth, sampler, seed) is a small file in ``--out``, named by a digest of its settings
+too, so an interrupted run goes on, and a changed setting is run anew. At the end: ``samplers.md``,
+``samplers.html`` and ``samplers.json``.
 """
 
 import argparse
+import hashlib
 import json
+import os
 import time
-import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-import numpy as np
+import joblib
 import optuna
-from numpy.typing import NDArray
+import sampler_report
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from sampler_truths import TRUTHS, Truth, load_truth
 
-from dagsmith.data.evaluations import Evaluation
-from dagsmith.predictor import LinearPredictor
 from dagsmith.search import (
-    PredictorFactory,
-    RankTracker,
-    make_sampler,
-    open_study,
-    parse_objectives,
-    run_search,
+    EvolutionSettings,
+    LocalSearchSampler,
+    MetropolisHastingsSampler,
+    MetropolisHastingsSettings,
+    MetropolisWalkSampler,
+    MetropolisWalkSettings,
+    RandomArchitectureSampler,
+    RegularizedEvolutionSampler,
 )
-from dagsmith.space import Architecture, SearchSpace, nasrec_small
+from dagsmith.space import SearchSpace
 
-HIDDEN = 8
-NOISE = 1e-3
+PATIENCE = 3000
+"""Known architectures in a row after which a sampler has no more to say."""
+REGRET = 1e-9
+"""Below this a regret is rounding."""
 
-
-class SyntheticTruth:
-    """An evaluator whose noise-free answer is known."""
-
-    fidelity = "synthetic"
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._vectors: dict[tuple[object, ...], NDArray[np.float64]] = {}
-
-    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
-        """Evaluate with noise that is fixed per architecture."""
-        found = []
-        for architecture in architectures:
-            rng = np.random.default_rng([self._seed, int(architecture.key[:12], 16)])
-            value = self.logloss(architecture) + NOISE * rng.normal()
-            found.append(Evaluation(architecture, {"logloss": value}, fidelity=self.fidelity))
-        return found
-
-    def logloss(self, architecture: Architecture) -> float:
-        """The noise-free value."""
-        labels = [(node.kind, node.values.get("operator")) for node in architecture.nodes]
-        hidden = np.zeros(HIDDEN)
-        for node, label in zip(architecture.nodes, labels, strict=True):
-            width = float(node.values.get("width") or node.values.get("rows") or 1.0)
-            hidden += self._vector("node", *label)
-            hidden += 0.3 * (np.log2(width) - 6.0) * self._vector("width", *label)
-        for edge in architecture.edges:
-            hidden += self._vector(labels[edge.source], labels[edge.target], edge.port)
-        return float(0.45 - 0.005 * (self._vector("out") @ np.tanh(hidden / 10.0)))
-
-    def _vector(self, *label: object) -> NDArray[np.float64]:
-        if label not in self._vectors:
-            seed = [self._seed, zlib.crc32(repr(label).encode())]
-            self._vectors[label] = np.random.default_rng(seed).normal(size=HIDDEN)
-        return self._vectors[label]
-
-    def optimum(self, space: SearchSpace, steps: int = 150) -> float:
-        """The best value that parallel local search finds."""
-        rng = np.random.default_rng(self._seed)
-        current = space.sample(48, rng)
-        best = np.array([self.logloss(space.decode(row)) for row in current])
-        for _ in range(steps):
-            mutants = space.mutate(current, rng)
-            values = np.array([self.logloss(space.decode(row)) for row in mutants])
-            better = values < best
-            current[better], best[better] = mutants[better], values[better]
-        return float(best.min())
+INITIAL = 16
+"""Random architectures that every sampler of ours begins with."""
+MakeSampler = Callable[[SearchSpace, int, int], BaseSampler]
 
 
-def regret_curve(
-    name: str,
-    space: SearchSpace,
-    truth: SyntheticTruth,
-    optimum: float,
-    arguments: argparse.Namespace,
-    seed: int,
-) -> tuple[NDArray[np.float64], float, float | None]:
-    """Regret of the incumbent after each evaluation, seconds, and prequential Kendall's tau."""
-    predictor: PredictorFactory | None = (
-        None if arguments.gnn else lambda kinds, seed: LinearPredictor(kinds, seed=seed)
-    )
-    study = open_study(optuna.storages.InMemoryStorage(), name, space, parse_objectives("logloss"))
-    began = time.perf_counter()
-    run_search(
-        study,
-        space,
-        truth,
-        sampler=lambda seed: make_sampler(
-            name, space, seed, initial=arguments.initial, predictor=predictor
+def _metropolis(space: SearchSpace, seed: int, trials: int) -> BaseSampler:
+    settings = MetropolisHastingsSettings(initial=INITIAL)
+    return MetropolisHastingsSampler(space, settings=settings, seed=seed, batch=10)
+
+
+SAMPLERS: dict[str, tuple[str, MakeSampler]] = {
+    "random": ("", lambda space, seed, trials: RandomArchitectureSampler(space, seed=seed)),
+    "local": (
+        "initial 16",
+        lambda space, seed, trials: LocalSearchSampler(space, initial=INITIAL, seed=seed),
+    ),
+    "evolution": (
+        "population 16, tournament 4",
+        lambda space, seed, trials: RegularizedEvolutionSampler(
+            space, settings=EvolutionSettings(population=INITIAL, tournament=4), seed=seed
         ),
-        trials=arguments.trials,
-        initial=arguments.initial,
-        batch=arguments.batch,
-        seed=seed,
+    ),
+    "nsga2": (
+        "population 16",
+        lambda space, seed, trials: optuna.samplers.NSGAIISampler(
+            population_size=INITIAL, seed=seed
+        ),
+    ),
+    "tpe": (
+        "Optuna's defaults",
+        lambda space, seed, trials: optuna.samplers.TPESampler(seed=seed),
+    ),
+    "tpe-univariate": (
+        "multivariate=False",
+        lambda space, seed, trials: optuna.samplers.TPESampler(seed=seed, multivariate=False),
+    ),
+    "gp": (
+        "Optuna's defaults",
+        lambda space, seed, trials: optuna.samplers.GPSampler(seed=seed),
+    ),
+    "mh-walk": (
+        "initial 16, 4 chains, no predictor",
+        lambda space, seed, trials: MetropolisWalkSampler(
+            space,
+            settings=MetropolisWalkSettings(initial=INITIAL, steps=max(trials - INITIAL, 1)),
+            seed=seed,
+        ),
+    ),
+    "mh": ("initial 16, batches of 10, the GNN and its defaults", _metropolis),
+}
+"""Samplers by name: their settings in words, and how they are made from space, seed and budget."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One search.
+
+    Args:
+        truth: what is searched.
+        sampler: by whom.
+        seed: of the sampler.
+        trials: evaluations.
+    """
+
+    truth: str
+    sampler: str
+    seed: int
+    trials: int
+
+    def file(self, out: Path) -> Path:
+        """Where its result lies: the settings are part of the name."""
+        settings: list[Any] = [SAMPLERS[self.sampler][0], self.trials, optuna.__version__]
+        if self.sampler == "mh":
+            settings.append(repr(MetropolisHastingsSettings(initial=INITIAL)))
+        digest = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]
+        return out / self.truth / f"{self.sampler}-{self.seed}-{digest}.json"
+
+
+def search(truth: Truth, sampler: BaseSampler, trials: int) -> list[float]:
+    """Regret of the best found after each evaluation; ends early when it is 0."""
+    study = optuna.create_study(sampler=sampler, direction="maximize")
+    distributions: dict[str, BaseDistribution] = dict(truth.space.distributions())
+    known: dict[str, float] = {}
+    regrets: list[float] = []
+    repeats = 0
+    while len(regrets) < trials and repeats < PATIENCE:
+        trial = study.ask(distributions)
+        architecture = truth.space.decode(truth.space.from_params(trial.params))
+        if architecture.key in known:
+            repeats += 1
+        else:
+            repeats = 0
+            known[architecture.key] = truth.value(architecture)
+            regret = truth.optimum - max(known.values())
+            regrets.append(0.0 if regret < REGRET else regret)
+        study.tell(trial, known[architecture.key])
+        if regrets[-1] == 0.0:
+            break
+    return regrets
+
+
+def run(job: Job, folder: Path, out: Path) -> dict[str, Any]:
+    """Do a job, or read its result."""
+    file = job.file(out)
+    if file.exists():
+        return dict(json.loads(file.read_text()))
+    os.environ["OMP_NUM_THREADS"] = "1"
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    truth = load_truth(job.truth, folder)
+    began = time.process_time()
+    sampler = SAMPLERS[job.sampler][1](truth.space, job.seed, job.trials)
+    regrets = search(truth, sampler, job.trials)
+    record = {
+        "truth": job.truth,
+        "sampler": job.sampler,
+        "settings": SAMPLERS[job.sampler][0],
+        "seed": job.seed,
+        "trials": job.trials,
+        "optimum": truth.optimum,
+        "units": truth.units,
+        "regret": [round(value, 6) for value in regrets],
+        "processor_seconds": round(time.process_time() - began, 2),
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(".tmp")
+    temporary.write_text(json.dumps(record))
+    temporary.replace(file)
+    return record
+
+
+def run_all(jobs: list[Job], folder: Path, out: Path, side_by_side: int) -> list[dict[str, Any]]:
+    """Run what is not there yet, and tell how long it will take."""
+    records = [run(job, folder, out) for job in jobs if job.file(out).exists()]
+    missing = [job for job in jobs if not job.file(out).exists()]
+    print(f"{len(jobs)} searches, {len(records)} of them are there", flush=True)
+    began = time.monotonic()
+    found: Iterable[dict[str, Any]] = (
+        (run(job, folder, out) for job in missing)
+        if side_by_side == 1
+        else joblib.Parallel(side_by_side, return_as="generator_unordered", batch_size=1)(
+            joblib.delayed(run)(job, folder, out) for job in missing
+        )
     )
-    seconds = time.perf_counter() - began
-    measured = np.array([trial.value for trial in study.trials])
-    true = [truth.logloss(space.decode(space.from_params(t.params))) for t in study.trials]
-    # The incumbent is chosen by what was measured, and judged by what is true.
-    incumbent = [int(measured[: i + 1].argmin()) for i in range(len(measured))]
-    regret = np.array(true)[incumbent] - optimum
-    return regret, seconds, RankTracker.from_study(study).overall(resamples=0).value
+    for done, record in enumerate(found, 1):
+        records.append(record)
+        left = (time.monotonic() - began) / done * (len(missing) - done)
+        print(
+            f"[{len(records)}/{len(jobs)}] {record['truth']} {record['sampler']} "
+            f"seed {record['seed']}: regret {record['regret'][-1]:.3f} after "
+            f"{len(record['regret'])}, {record['processor_seconds']:.1f} s; "
+            f"about {left / 60:.0f} min left",
+            flush=True,
+        )
+    return records
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--samplers", default="random,evolution,tpe,mh")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data-dir", type=Path, default=os.environ.get("DAGSMITH_DATA", "../shared/data")
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/samplers"))
+    parser.add_argument("--truths", default="nasbench201-cifar100")
+    parser.add_argument("--samplers", default=",".join(SAMPLERS))
+    parser.add_argument("--seeds", type=int, default=50)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--trials", type=int, default=150)
-    parser.add_argument("--initial", type=int, default=32)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--gnn", action="store_true", help="mh with the default predictor")
+    parser.add_argument("--jobs", type=int, default=1, help="side by side")
+    parser.add_argument("--report", action="store_true", help="only report what is there")
     arguments = parser.parse_args()
-    space = nasrec_small(13, 26)
-    curves: dict[str, list[NDArray[np.float64]]] = {}
-    spent: dict[str, list[float]] = {}
-    taus: dict[str, list[float]] = {}
-    for seed in range(arguments.seeds):
-        truth = SyntheticTruth(seed)
-        optimum = truth.optimum(space)
-        for name in arguments.samplers.split(","):
-            curve, seconds, tau = regret_curve(name, space, truth, optimum, arguments, seed)
-            curves.setdefault(name, []).append(curve)
-            spent.setdefault(name, []).append(seconds)
-            taus.setdefault(name, []).extend([tau] if tau is not None else [])
-    for name, rows in curves.items():
-        table = np.stack(rows) * 1e3
-        at = [n for n in (arguments.initial, 50, 75, 100, 150, 200) if n <= arguments.trials]
-        print(
-            json.dumps(
-                {
-                    "sampler": name,
-                    "seeds": arguments.seeds,
-                    "regret_e-3": {
-                        n: [round(float(q), 2) for q in np.quantile(table[:, n - 1], (0.5, 0, 1))]
-                        for n in at
-                    },
-                    "kendall_tau": round(float(np.median(taus[name])), 3) if taus[name] else None,
-                    "seconds_per_search": round(float(np.median(spent[name])), 1),
-                }
-            )
-        )
+    truths, samplers = arguments.truths.split(","), arguments.samplers.split(",")
+    for given, known in ((truths, TRUTHS), (samplers, tuple(SAMPLERS))):
+        for name in given:
+            if name not in known:
+                parser.error(f"unknown name {name!r}; expected some of {', '.join(known)}")
+    # Seed by seed, so that an interrupted run has all samplers of some seeds.
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+    jobs = [
+        Job(truth, sampler, seed, arguments.trials)
+        for truth in truths
+        for seed in seeds
+        for sampler in samplers
+    ]
+    if arguments.report:
+        jobs = [job for job in jobs if job.file(arguments.out).exists()]
+    folder = Path(arguments.data_dir) / "nas"
+    records = run_all(jobs, folder, arguments.out, arguments.jobs)
+    for file in sampler_report.write(records, arguments.out):
+        print(file)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,14 @@ from dagsmith.search.designs import DESIGNS, Design, choose_design
 from dagsmith.search.errors import SearchError, StudyError
 from dagsmith.search.evolution import EvolutionSettings, RegularizedEvolutionSampler
 from dagsmith.search.finalists import Finalist, select_finalists
+from dagsmith.search.local_search import LocalSearchSampler
 from dagsmith.search.loop import Progress, SamplerFactory, SearchSummary, run_search
-from dagsmith.search.metropolis import MetropolisHastingsSampler, MetropolisHastingsSettings
+from dagsmith.search.metropolis import MetropolisHastingsSampler
+from dagsmith.search.metropolis_settings import MetropolisHastingsSettings
+from dagsmith.search.metropolis_walk import MetropolisWalkSampler, MetropolisWalkSettings
 from dagsmith.search.objectives import COSTS, METRICS, Objective, parse_objectives
 from dagsmith.search.pareto import pareto_front
+from dagsmith.search.pareto_sampler import ParetoMetropolisHastingsSampler
 from dagsmith.search.random_search import RandomArchitectureSampler
 from dagsmith.search.rank_tracker import Forecast, RankTracker
 from dagsmith.search.record import Record, RecordReader
@@ -33,9 +37,13 @@ __all__ = [
     "EvolutionSettings",
     "Finalist",
     "Forecast",
+    "LocalSearchSampler",
     "MetropolisHastingsSampler",
     "MetropolisHastingsSettings",
+    "MetropolisWalkSampler",
+    "MetropolisWalkSettings",
     "Objective",
+    "ParetoMetropolisHastingsSampler",
     "PredictorFactory",
     "Progress",
     "Proposals",

@@ -15,11 +15,12 @@ def spread_out(
     scores: NDArray[np.float64],
     seen: frozenset[str],
     diversity: float,
+    pending: Genotypes | None = None,
 ) -> tuple[Genotypes, tuple[str, ...]]:
     """Choose one candidate per row of `scores`, greedily.
 
     The i-th choice maximises ``scores[i] - diversity * s``, where s is the largest `similarity` to
-    a choice already made.
+    a choice already made, or to what is being evaluated.
 
     Args:
         space: the space of the genotypes.
@@ -27,6 +28,7 @@ def spread_out(
         scores: ``[count, pool]``: how each choice values the candidates.
         seen: canonical keys that may not be chosen.
         diversity: what full similarity costs, in units of the score.
+        pending: what is being evaluated now, ``[running, slots]``; None is nothing.
 
     Returns:
         Genotypes ``[chosen, slots]`` and canonical keys; fewer than wanted if the pool is used up.
@@ -43,8 +45,11 @@ def spread_out(
         rows = np.argsort(-scores[:, distinct], axis=1, kind="stable")[:, :per_row]
         top = np.union1d(top, rows)
     candidates, table = genotypes[distinct[top]], scores[:, distinct[top]].copy()
-    population = space.decode_many(candidates)
+    running = np.zeros((0, len(space.slots)), np.int16) if pending is None else pending
+    population = space.decode_many(np.concatenate([candidates, running]))
     nearest = np.zeros(len(candidates))
+    for other in range(len(candidates), len(population)):
+        nearest = np.maximum(nearest, similarity(population, other)[: len(candidates)])
     open_ = np.ones(len(candidates), bool)
     taken, chosen, keys = set(seen), [], []
     for row in table:
@@ -57,7 +62,7 @@ def spread_out(
             taken.add(key)
             chosen.append(best)
             keys.append(key)
-            nearest = np.maximum(nearest, similarity(population, best))
+            nearest = np.maximum(nearest, similarity(population, best)[: len(candidates)])
             break
     return candidates[chosen], tuple(keys)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dagsmith.search.errors import SearchError
 from dagsmith.search.objectives import Objective
-from dagsmith.search.pareto import domination_ranks
+from dagsmith.search.pareto import constrained_ranks
 from dagsmith.search.random_search import random_proposals
 from dagsmith.search.record import Record
 from dagsmith.search.sampler import Proposals, SpaceSampler, first_unseen
@@ -48,7 +48,8 @@ class RegularizedEvolutionSampler(SpaceSampler):
 
     The population is the `population` youngest completed trials, so that every architecture dies
     of age and none survives by a lucky evaluation. With several objectives the tournament is won
-    by the lowest domination rank, ties broken at random.
+    by the lowest domination rank, ties broken at random; what misses its constraints loses against
+    what does not.
 
     Source: Real, Aggarwal, Huang, Le, "Regularized Evolution for Image Classifier Architecture
     Search", AAAI 2019, arXiv 1802.01548.
@@ -97,7 +98,8 @@ class RegularizedEvolutionSampler(SpaceSampler):
     def _parents(self, record: Record, count: int, rng: np.random.Generator) -> NDArray[np.int16]:
         """Winners of `count` tournaments among the youngest, ``[count, slots]``."""
         youngest = slice(len(record) - self.settings.population, None)
-        ranks = domination_ranks(record.quality[youngest]) + rng.random(self.settings.population)
+        place = constrained_ranks(record.quality[youngest], record.violation[youngest])
+        ranks = place + rng.random(self.settings.population)
         order = rng.permuted(np.tile(np.arange(len(ranks)), (count, 1)), axis=1)
         entrants = order[:, : self.settings.tournament]
         winners = entrants[np.arange(count), ranks[entrants].argmin(axis=1)]

@@ -60,6 +60,25 @@ def domination_ranks(quality: NDArray[np.float64]) -> NDArray[np.int64]:
     return ranks
 
 
+def constrained_ranks(
+    quality: NDArray[np.float64], violation: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """`domination_ranks` of what is feasible, then the others by how much they miss, ``[rows]``.
+
+    Source: the constrained domination of Deb et al., NSGA-II, 2002.
+
+    Args:
+        quality: ``[rows, objectives]``, higher is better, no NaN.
+        violation: ``[rows]``, 0 where feasible.
+    """
+    feasible = violation <= 0
+    ranks = np.zeros(len(quality), np.int64)
+    ranks[feasible] = domination_ranks(quality[feasible])
+    behind = ranks[feasible].max(initial=-1) + 1
+    ranks[~feasible] = behind + domination_ranks(-violation[~feasible, None])
+    return ranks
+
+
 def _front(quality: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which rows are not dominated; each kept row strikes out all that it dominates."""
     order = np.lexsort(-quality.T[::-1])

@@ -9,8 +9,12 @@ from optuna.samplers import BaseSampler
 
 from dagsmith.search.errors import SearchError
 from dagsmith.search.evolution import EvolutionSettings, RegularizedEvolutionSampler
-from dagsmith.search.metropolis import MetropolisHastingsSampler, MetropolisHastingsSettings
+from dagsmith.search.local_search import LocalSearchSampler
+from dagsmith.search.metropolis import MetropolisHastingsSampler
+from dagsmith.search.metropolis_settings import MetropolisHastingsSettings
+from dagsmith.search.metropolis_walk import MetropolisWalkSampler, MetropolisWalkSettings
 from dagsmith.search.objectives import Objective
+from dagsmith.search.pareto_sampler import ParetoMetropolisHastingsSampler
 from dagsmith.search.random_search import RandomArchitectureSampler
 from dagsmith.search.surrogate import CostLimit, Costs, PredictorFactory
 from dagsmith.space import SearchSpace
@@ -44,6 +48,39 @@ def _metropolis(order: _Order) -> BaseSampler:
     )
 
 
+def _pareto(order: _Order) -> BaseSampler:
+    return ParetoMetropolisHastingsSampler(
+        order.space,
+        predictor=order.predictor,
+        settings=MetropolisHastingsSettings(initial=order.initial),
+        seed=order.seed,
+        batch=order.batch,
+        objectives=order.objectives,
+        costs=order.costs,
+        limits=order.limits,
+    )
+
+
+def _walk(order: _Order) -> BaseSampler:
+    return MetropolisWalkSampler(
+        order.space,
+        settings=MetropolisWalkSettings(initial=order.initial),
+        seed=order.seed,
+        batch=order.batch,
+        objectives=order.objectives,
+    )
+
+
+def _local(order: _Order) -> BaseSampler:
+    return LocalSearchSampler(
+        order.space,
+        initial=order.initial,
+        seed=order.seed,
+        batch=order.batch,
+        objectives=order.objectives,
+    )
+
+
 def _evolution(order: _Order) -> BaseSampler:
     return RegularizedEvolutionSampler(
         order.space,
@@ -56,7 +93,10 @@ def _evolution(order: _Order) -> BaseSampler:
 
 SAMPLERS: dict[str, Callable[[_Order], BaseSampler]] = {
     "mh": _metropolis,
+    "mh-pareto": _pareto,
+    "mh-walk": _walk,
     "evolution": _evolution,
+    "local": _local,
     "random": lambda order: RandomArchitectureSampler(order.space, seed=order.seed),
     "tpe": lambda order: optuna.samplers.TPESampler(
         seed=order.seed, n_startup_trials=order.initial
@@ -92,16 +132,17 @@ def make_sampler(
     """Make the sampler called `name`; see `SAMPLERS`.
 
     Args:
-        name: ``"mh"``, ``"evolution"``, ``"random"``, or one of Optuna's: ``"tpe"``, ``"gp"``,
-            ``"nsga2"``, ``"nsga3"``, ``"qmc"``, ``"bruteforce"``.
+        name: ``"mh"``, ``"mh-pareto"``, ``"mh-walk"``, ``"evolution"``, ``"local"``, ``"random"``,
+            or one of Optuna's: ``"tpe"``, ``"gp"``, ``"nsga2"``, ``"nsga3"``, ``"qmc"``,
+            ``"bruteforce"``.
         space: the search space.
         seed: seed of all randomness; None draws one.
         initial: random architectures before a model is trusted; the population where there is one.
         batch: proposals made at a time.
         objectives: the study's objectives.
-        predictor: makes the predictor of ``"mh"``; None is dagsmith's GNN.
-        costs: computes costs of populations, for ``"mh"``.
-        limits: soft limits on costs, for ``"mh"``.
+        predictor: makes the predictor of ``"mh"`` and ``"mh-pareto"``; None is dagsmith's GNN.
+        costs: computes costs of populations, for these two.
+        limits: soft limits on costs, for these two.
 
     Raises:
         SearchError: an unknown name.

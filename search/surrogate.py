@@ -1,6 +1,6 @@
 """The surrogate: predicted quality and exact cost of whole populations, in comparable units."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,27 +23,41 @@ Costs = Callable[[Population], Mapping[str, NDArray[np.floating]]]
 
 _DISTINCT = 3
 """Fewer distinct values teach nothing."""
+_INFEASIBLE = 4.0
+"""Standard deviations of quality lost per standard deviation by which a constraint is missed."""
 
 
 @dataclass(frozen=True)
 class CostLimit:
-    """A soft limit on a cost: the score falls by `weight` for every factor of e beyond it.
+    """A soft limit on a cost: what lies beyond it scores less, the farther the less.
 
-    In CSCO the score is ``m min(1, (cost/limit)^alpha)``. Its logarithm is
-    ``ln m - |alpha| max(0, ln(cost/limit))``; the same penalty is used here, because our score is
-    in standard deviations and may be negative.
+    With an `alpha` below 0 the score is that of CSCO, in the units of the metric m,
+
+        s = m min(1, (cost / limit)^alpha),
+
+    for a metric above 0 that is maximized; one that is minimized is divided by that factor instead.
+    Without, `weight` standard deviations of quality are taken off for every factor of e beyond the
+    limit: the logarithm of the same, for metrics of any sign and scale.
+
+    Source: Chen et al., "CSCO", CVPRW 2024, arXiv 2404.17152, with alpha -1 and -0.5.
 
     Args:
         cost: name of the cost.
         limit: largest value that costs nothing.
         weight: standard deviations of quality lost per factor of e.
+        alpha: exponent of CSCO's factor, at most 0; None takes `weight`.
     """
 
     cost: str
     limit: float
     weight: float = 4.0
+    alpha: float | None = None
 
     def __post_init__(self) -> None:
+        if self.alpha is not None and not -np.inf < self.alpha <= 0:
+            raise SearchError(
+                f"limit on {self.cost!r} has alpha {self.alpha}; expected a number of at most 0"
+            )
         if not self.limit > 0 or not self.weight >= 0:
             raise SearchError(
                 f"limit on {self.cost!r} is {self.limit} with weight {self.weight}; "
@@ -53,6 +67,9 @@ class CostLimit:
 
 class Surrogate:
     """One fitted predictor per measured objective, and the exact value of those that are costs.
+
+    Constraints that the trials were told (``trial.set_constraint``) are learned like objectives, by
+    a predictor each.
 
     Args:
         space: the search space.
@@ -64,7 +81,8 @@ class Surrogate:
         limits: soft limits on costs.
 
     Raises:
-        SearchError: an objective count that is not the record's, or a cost that `costs` lacks.
+        SearchError: an objective count that is not the record's, limits without `costs`, a cost
+            that `costs` lacks, or a limit with alpha over values that are not above 0.
     """
 
     def __init__(
@@ -81,6 +99,8 @@ class Surrogate:
         count = len(record.signs)
         if objectives and len(objectives) != count:
             raise SearchError(f"{len(objectives)} objectives given; the study has {count}")
+        if limits and costs is None:
+            raise SearchError("limits on costs need the `costs` that compute them")
         self.signs = record.signs
         self._costs, self._limits = costs, tuple(limits)
         self._exact = [
@@ -98,15 +118,25 @@ class Surrogate:
         )
         population = space.decode_many(record.genotypes)
         values = record.quality * record.signs
+        if any(limit.alpha is not None for limit in self._limits) and (values <= 0).any():
+            raise SearchError(
+                "a limit with alpha multiplies the value, and some values are not above 0; "
+                "give it a weight instead"
+            )
         self._predictors = [
             None
             if exact or factory is None
             else factory(space.kinds, seed + index).fit(population, values[:, index])
             for index, exact in enumerate(self._exact)
         ]
+        self._constraints = (
+            [] if factory is None else _constraints(space, record, factory, seed + count)
+        )
         scaled = self._scaled(values)
         self._center = np.median(scaled, axis=0)
         self._spread = _robust_spread(scaled)
+        self._measured = self.standardised(self._limited(values[None], population)[0])
+        self._feasible = record.violation <= 0
         self.ideal: NDArray[np.float64] = self.standardised(values).max(axis=0)
 
     @staticmethod
@@ -116,18 +146,48 @@ class Surrogate:
 
     def predict(self, population: Population) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and standard deviation in the objectives' units, each ``[batch, objectives]``."""
-        mean = np.zeros((len(population), len(self.signs)))
-        std = np.zeros_like(mean)
+        samples = self.samples(population)
+        return samples.mean(axis=0), samples.std(axis=0)
+
+    def samples(self, population: Population) -> NDArray[np.float64]:
+        """What each member of the ensembles says, ``[members, batch, objectives]``, in their units.
+
+        Costs are known exactly: every member says the same. Where ensembles differ in size, the
+        members of the smaller ones speak more than once.
+        """
         costs = self._costs(population) if any(self._exact) and self._costs else {}
+        columns = [np.zeros((1, len(population))) for _ in self.signs]
         for column, (exact, predictor) in enumerate(
             zip(self._exact, self._predictors, strict=True)
         ):
             if exact is not None:
-                mean[:, column] = _cost(costs, exact)
+                columns[column] = _cost(costs, exact)[None]
             elif predictor is not None:
-                prediction = predictor.predict(population)
-                mean[:, column], std[:, column] = prediction.mean, prediction.std
-        return mean, std
+                columns[column] = predictor.predict(population).samples
+        members = np.arange(max(map(len, columns)))
+        return np.stack([table[members % len(table)] for table in columns], axis=2)
+
+    def quality(
+        self, population: Population, acquisition: str = "mean", beta: float = 0.0
+    ) -> NDArray[np.float64]:
+        """Standardised quality as an acquisition sees it, ``[views, batch, objectives]``.
+
+        ``"mean"`` and ``"ucb"`` see one view; for the others every member of the ensemble is one.
+        Limits with alpha are applied, penalties are not.
+        """
+        samples = self._limited(self.samples(population), population)
+        if acquisition not in ("mean", "ucb"):
+            return self.standardised(samples)
+        optimism = beta if acquisition == "ucb" else 0.0
+        return self.standardised(samples.mean(axis=0), samples.std(axis=0), optimism)[None]
+
+    @property
+    def front(self) -> NDArray[np.float64]:
+        """What the feasible trials of the record have, standardised, ``[rows, objectives]``.
+
+        Where none is feasible, all of them.
+        """
+        return self._measured[self._feasible] if self._feasible.any() else self._measured
 
     def standardised(
         self,
@@ -135,10 +195,10 @@ class Surrogate:
         std: NDArray[np.float64] | None = None,
         optimism: float = 0.0,
     ) -> NDArray[np.float64]:
-        """Values as deviations from the record's median, higher is better, ``[batch, objectives]``.
+        """Values as deviations from the record's median, higher is better, ``[.., objectives]``.
 
         Args:
-            mean: ``[batch, objectives]`` in the objectives' own units.
+            mean: ``[.., objectives]`` in the objectives' own units.
             std: their standard deviations.
             optimism: how many of them are added (the beta of an upper confidence bound).
         """
@@ -150,21 +210,51 @@ class Surrogate:
         return quality
 
     def penalty(self, population: Population) -> NDArray[np.float64]:
-        """What the limits take off the score, ``[batch]``, in standard deviations."""
+        """What limits and constraints take off the score, ``[batch]``, in standard deviations."""
         total = np.zeros(len(population))
-        if self._limits:
-            if self._costs is None:
-                raise SearchError("limits on costs need the `costs` that compute them")
-            costs = self._costs(population)
-            for limit in self._limits:
-                value = _cost(costs, limit.cost)
-                total += limit.weight * np.log(np.maximum(value / limit.limit, 1.0))
+        for excess, limit in self._excess(population):
+            if limit.alpha is None:
+                total += limit.weight * np.log(excess)
+        for predictor, spread in self._constraints:
+            missed = np.maximum(predictor.predict(population).mean, 0.0)
+            total += _INFEASIBLE * missed / spread
         return total
+
+    def _excess(self, population: Population) -> Iterator[tuple[NDArray[np.float64], CostLimit]]:
+        """By which factor each limit is exceeded, ``[batch]``; 1 where it is kept."""
+        if not self._limits or self._costs is None:
+            return
+        costs = self._costs(population)
+        for limit in self._limits:
+            yield np.maximum(_cost(costs, limit.cost) / limit.limit, 1.0), limit
+
+    def _limited(self, values: NDArray[np.float64], population: Population) -> NDArray[np.float64]:
+        """CSCO's factor on ``[members, batch, objectives]``; exact costs stay as they are."""
+        for excess, limit in self._excess(population):
+            if limit.alpha is not None:
+                exponents = np.where([bool(name) for name in self._exact], 0.0, self.signs)
+                values = values * excess[:, None] ** (limit.alpha * exponents)
+        return values
 
     def _scaled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.where(
             self._log, np.log(np.where(self._log, np.maximum(values, 1e-30), 1.0)), values
         )
+
+
+def _constraints(
+    space: SearchSpace, record: Record, factory: PredictorFactory, seed: int
+) -> list[tuple["Predictor", float]]:
+    """A predictor for each constraint that varies, and the constraint's spread."""
+    fitted = []
+    columns = () if record.constraints is None else record.constraints.T
+    for index, column in enumerate(columns):
+        told = np.isfinite(column)
+        if len(np.unique(column[told])) >= _DISTINCT:
+            population = space.decode_many(record.genotypes[told])
+            predictor = factory(space.kinds, seed + index).fit(population, column[told])
+            fitted.append((predictor, float(_robust_spread(column[told][:, None])[0])))
+    return fitted
 
 
 def _cost(costs: Mapping[str, NDArray[np.floating]], name: str) -> NDArray[np.float64]:

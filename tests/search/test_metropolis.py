@@ -1,12 +1,9 @@
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import optuna
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dagsmith.search import (
     CostLimit,
@@ -16,7 +13,7 @@ from dagsmith.search import (
     Record,
     SearchError,
 )
-from dagsmith.search.metropolis import accepted, chain_weights, cosine_temperature
+from dagsmith.search.chains import chain_weights
 from dagsmith.space import SearchSpace
 
 QUICK = MetropolisHastingsSettings(initial=24, warm_up=128, chains=32, steps=10)
@@ -28,32 +25,6 @@ def record_of(space: SearchSpace, evaluator: type, count: int = 60) -> Record:
     quality = np.array([[-table.logloss(space.decode(g))] for g in genotypes])
     seen = frozenset(space.decode(g).key for g in genotypes)
     return Record(genotypes, quality, np.array([-1.0]), seen)
-
-
-@given(st.floats(0.01, 10), st.integers(1, 1000))
-def test_temperature_falls_from_nearly_twice_to_zero(initial: float, steps: int) -> None:
-    temperatures = [cosine_temperature(initial, step, steps) for step in range(1, steps + 1)]
-    assert temperatures == sorted(temperatures, reverse=True)
-    assert temperatures[-1] == pytest.approx(0.0, abs=1e-12)
-    assert temperatures[0] <= 2 * initial
-
-
-def test_acceptance_has_the_metropolis_probability() -> None:
-    rng = np.random.default_rng(0)
-    gain, temperature, draws = -0.3, 0.25, 40_000
-    share = accepted(np.full(draws, gain), temperature, rng).mean()
-    expected = math.exp(gain / temperature)
-    assert abs(share - expected) < 5 * math.sqrt(expected * (1 - expected) / draws)
-
-
-@given(st.floats(-1e9, 1e9, allow_nan=False), st.sampled_from([0.0, 1e-300, 1e-17]))
-def test_without_temperature_only_what_is_no_worse_is_accepted(
-    gain: float, temperature: float
-) -> None:
-    if -1e-12 < gain < 0 and temperature > 0:
-        return
-    taken = accepted(np.full(8, gain), temperature, np.random.default_rng(0))
-    assert (taken == (gain >= 0)).all()
 
 
 @pytest.mark.parametrize("objectives", [1, 2, 3])

@@ -97,6 +97,5 @@ def test_bad_use_is_named(space: SearchSpace, predictor: Callable, costs: Callab
         Surrogate(space, record, predictor, 0, objectives=two)
     with pytest.raises(SearchError, match="expected a limit above 0"):
         CostLimit("flops", 0.0)
-    limited = Surrogate(space, record, predictor, 0, limits=(CostLimit("flops", 1.0),))
     with pytest.raises(SearchError, match="need the `costs`"):
-        limited.penalty(space.decode_many(record.genotypes))
+        Surrogate(space, record, predictor, 0, limits=(CostLimit("flops", 1.0),))

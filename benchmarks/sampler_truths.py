@@ -1,0 +1,196 @@
+"""What `samplers.py` searches: spaces of which the best architecture is known.
+
+Tables with every architecture of their space (NAS-Bench-201, NAS-Bench-Macro), a sample of
+NAS-Bench-101 in which every genotype means the nearest cell, and a synthetic truth over
+NASRec-Small.
+"""
+
+import zlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dagsmith.data.public_tables import nasbench101, nasbench201, nasbench_macro
+from dagsmith.data.tables import EvaluatedTable
+from dagsmith.space import (
+    Architecture,
+    Genotype,
+    Genotypes,
+    NASBench101Space,
+    NASBench201Space,
+    NASBenchMacroSpace,
+    Population,
+    SearchSpace,
+    isomorphism_fingerprint,
+    nasrec_small,
+)
+
+HIDDEN = 8
+
+
+class Truth(Protocol):
+    """A space, and the value of everything in it; larger is better."""
+
+    space: SearchSpace
+    optimum: float
+    """The best value there is."""
+    units: str
+    """What a regret is measured in."""
+
+    def value(self, architecture: Architecture) -> float:
+        """The true value of an architecture."""
+        ...
+
+
+class TableTruth:
+    """A table that has every architecture of its space; equal ones are worth their mean."""
+
+    def __init__(
+        self, space: SearchSpace, table: EvaluatedTable, column: str, scale: float = 1.0
+    ) -> None:
+        self.space, self.units = space, "percent of accuracy"
+        marks, place = np.unique(isomorphism_fingerprint(table.population), return_inverse=True)
+        values = table.column(column) * scale
+        means = np.bincount(place, values) / np.bincount(place)
+        self._values: Mapping[int, float] = dict(zip(marks.tolist(), means.tolist(), strict=True))
+        self.optimum = float(means.max())
+
+    def value(self, architecture: Architecture) -> float:
+        """The mean of the rows that are isomorphic to the architecture."""
+        one = Population.from_architectures([architecture], self.space.kinds)
+        return self._values[int(isomorphism_fingerprint(one)[0])]
+
+
+class SampledCells(NASBench101Space):
+    """NAS-Bench-101 reduced to the cells of a table: a genotype means the nearest of them.
+
+    Nearest in the number of slots that differ; of equally near ones the first row.
+
+    Args:
+        cells: the genotypes of the table, ``[rows, slots]``.
+    """
+
+    def __init__(self, cells: Genotypes) -> None:
+        super().__init__()
+        self.name = "nasbench101-sampled"
+        self._cells = cells
+        self._ones = _one_hot(cells, self.slot_sizes)
+
+    def decode(self, genotype: Genotype) -> Architecture:
+        """The nearest cell of the table."""
+        return super().decode(self.nearest(genotype[None])[0])
+
+    def decode_many(self, genotypes: Genotypes) -> Population:
+        """The nearest cells of the table."""
+        return super().decode_many(self.nearest(genotypes))
+
+    def nearest(self, genotypes: Genotypes) -> Genotypes:
+        """The genotypes of the nearest cells, ``[batch, slots]``."""
+        alike = _one_hot(genotypes, self.slot_sizes) @ self._ones.T
+        cells: Genotypes = self._cells[alike.argmax(axis=1)]
+        return cells
+
+    def sample(self, count: int, rng: np.random.Generator) -> Genotypes:
+        """Draw cells of the table."""
+        cells: Genotypes = self._cells[rng.integers(0, len(self._cells), count)]
+        return cells
+
+    def mutate(
+        self, genotypes: Genotypes, rng: np.random.Generator, mutations: int = 1
+    ) -> Genotypes:
+        """Redraw slots as any space does, until another cell is the nearest."""
+        return SearchSpace.mutate(self, genotypes, rng, mutations)
+
+    def valid(self, genotypes: Genotypes) -> NDArray[np.bool_]:
+        """All of them: each means a cell of the table."""
+        return np.ones(len(genotypes), bool)
+
+
+class SyntheticTruth:
+    """A smooth function of what an architecture is made of, on the scale of log loss.
+
+    Operators, widths on a log scale and typed edges are summed as random vectors and passed through
+    a few saturating hidden units. The optimum is what a long parallel local search finds.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.space: SearchSpace = nasrec_small(13, 26)
+        self.units = "1e-3 of log loss"
+        self._seed = seed
+        self._vectors: dict[tuple[object, ...], NDArray[np.float64]] = {}
+        self.optimum = self._search()
+
+    def value(self, architecture: Architecture) -> float:
+        """Minus the log loss, in thousandths."""
+        labels = [(node.kind, node.values.get("operator")) for node in architecture.nodes]
+        hidden = np.zeros(HIDDEN)
+        for node, label in zip(architecture.nodes, labels, strict=True):
+            width = float(node.values.get("width") or node.values.get("rows") or 1.0)
+            hidden += self._vector("node", *label)
+            hidden += 0.3 * (np.log2(width) - 6.0) * self._vector("width", *label)
+        for edge in architecture.edges:
+            hidden += self._vector(labels[edge.source], labels[edge.target], edge.port)
+        return float(5.0 * (self._vector("out") @ np.tanh(hidden / 10.0)) - 450.0)
+
+    def _vector(self, *label: object) -> NDArray[np.float64]:
+        if label not in self._vectors:
+            seed = [self._seed, zlib.crc32(repr(label).encode())]
+            self._vectors[label] = np.random.default_rng(seed).normal(size=HIDDEN)
+        return self._vectors[label]
+
+    def _search(self, steps: int = 150) -> float:
+        rng = np.random.default_rng(self._seed)
+        current = self.space.sample(48, rng)
+        best = np.array([self.value(self.space.decode(row)) for row in current])
+        for _ in range(steps):
+            mutants = self.space.mutate(current, rng)
+            values = np.array([self.value(self.space.decode(row)) for row in mutants])
+            better = values > best
+            current[better], best[better] = mutants[better], values[better]
+        return float(best.max())
+
+
+TRUTHS = (
+    *("nasbench201-cifar10", "nasbench201-cifar100", "nasbench201-imagenet16"),
+    *("nasbench101", "nasbench-macro", "nasrec-synthetic"),
+)
+_COLUMNS = {
+    "nasbench201-cifar10": "cifar10_test_acc_200",
+    "nasbench201-cifar100": "cifar100_test_acc_200",
+    "nasbench201-imagenet16": "imagenet16_test_acc_200",
+}
+
+
+@cache
+def load_truth(name: str, folder: Path) -> Truth:
+    """The truth called `name`; tables are read from `folder`."""
+    if name == "nasbench101":
+        whole = nasbench101(folder)
+        return TableTruth(sampled_cells(folder), whole, "val_acc_108", 100.0)
+    if name == "nasbench-macro":
+        return TableTruth(NASBenchMacroSpace(), nasbench_macro(folder), "mean_acc")
+    if name == "nasrec-synthetic":
+        return SyntheticTruth()
+    return TableTruth(NASBench201Space(), nasbench201(folder), _COLUMNS[name])
+
+
+def sampled_cells(folder: Path) -> SampledCells:
+    """The space of the cells in ``nasbench101_30k.parquet``."""
+    import polars as pl
+
+    columns = ("adj_upper21", *(f"op{vertex}" for vertex in range(1, 6)))
+    frame = pl.read_parquet(folder / "nasbench101_30k.parquet", columns=list(columns))
+    bits, operations = frame[columns[0]].to_numpy(), frame.select(columns[1:]).to_numpy()
+    return SampledCells(NASBench101Space().genotypes_from(bits, operations))
+
+
+def _one_hot(genotypes: Genotypes, sizes: NDArray[np.int64]) -> NDArray[np.float32]:
+    """``[batch, choices of all slots]``: the product of two rows counts the slots that agree."""
+    starts = np.cumsum(sizes) - sizes
+    table = np.zeros((len(genotypes), int(sizes.sum())), np.float32)
+    np.put_along_axis(table, (genotypes + starts).astype(np.int64), 1.0, axis=1)
+    return table
