@@ -48,30 +48,25 @@ PATIENCE = 3000
 REGRET = 1e-9
 """Below this a regret is rounding."""
 
-INITIAL = 16
-"""Random architectures that every sampler of ours begins with."""
+INITIAL = 10
+"""Random architectures before local search, the walk, NSGA-II and (its default) MH-ES begin."""
 MakeSampler = Callable[[SearchSpace, int, int], BaseSampler]
-
-
-def _metropolis(space: SearchSpace, seed: int, trials: int) -> BaseSampler:
-    settings = MetropolisHastingsSettings(initial=INITIAL)
-    return MetropolisHastingsSampler(space, settings=settings, seed=seed, batch=10)
 
 
 SAMPLERS: dict[str, tuple[str, MakeSampler]] = {
     "random": ("", lambda space, seed, trials: RandomArchitectureSampler(space, seed=seed)),
     "local": (
-        "initial 16",
+        "initial 10",
         lambda space, seed, trials: LocalSearchSampler(space, initial=INITIAL, seed=seed),
     ),
     "evolution": (
-        "population 16, tournament 4",
+        "population 24, tournament 8",
         lambda space, seed, trials: RegularizedEvolutionSampler(
-            space, settings=EvolutionSettings(population=INITIAL, tournament=4), seed=seed
+            space, settings=EvolutionSettings(population=24, tournament=8), seed=seed
         ),
     ),
     "nsga2": (
-        "population 16",
+        "population 10",
         lambda space, seed, trials: optuna.samplers.NSGAIISampler(
             population_size=INITIAL, seed=seed
         ),
@@ -89,14 +84,17 @@ SAMPLERS: dict[str, tuple[str, MakeSampler]] = {
         lambda space, seed, trials: optuna.samplers.GPSampler(seed=seed),
     ),
     "mh-walk": (
-        "initial 16, 4 chains, no predictor",
+        "initial 10, 4 chains, no predictor",
         lambda space, seed, trials: MetropolisWalkSampler(
             space,
             settings=MetropolisWalkSettings(initial=INITIAL, steps=max(trials - INITIAL, 1)),
             seed=seed,
         ),
     ),
-    "mh": ("initial 16, batches of 10, the GNN and its defaults", _metropolis),
+    "mh": (
+        "defaults: initial 10, batches of 5, the GNN",
+        lambda space, seed, trials: MetropolisHastingsSampler(space, seed=seed),
+    ),
 }
 """Samplers by name: their settings in words, and how they are made from space, seed and budget."""
 
@@ -121,7 +119,7 @@ class Job:
         """Where its result lies: the settings are part of the name."""
         settings: list[Any] = [SAMPLERS[self.sampler][0], self.trials, optuna.__version__]
         if self.sampler == "mh":
-            settings.append(repr(MetropolisHastingsSettings(initial=INITIAL)))
+            settings.append(repr(MetropolisHastingsSettings()))
         digest = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]
         return out / self.truth / f"{self.sampler}-{self.seed}-{digest}.json"
 

@@ -38,7 +38,7 @@ class MetropolisHastingsSettings:
         explore: share of each batch drawn at random, so that the predictor keeps seeing the space.
     """
 
-    initial: int = 32
+    initial: int = 10
     warm_up: int = 2048
     chains: int = 256
     steps: int = 40
@@ -46,7 +46,7 @@ class MetropolisHastingsSettings:
     mutations: int = 1
     temperature: float = 0.1
     schedule: Schedule = "cosine"
-    acquisition: ChainAcquisition = "mean"
+    acquisition: ChainAcquisition = "ucb"
     beta: float = 0.5
     diversity: float = 0.5
     explore: float = 0.0

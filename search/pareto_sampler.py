@@ -49,7 +49,7 @@ class ParetoMetropolisHastingsSampler(SpaceSampler):
         predictor: PredictorFactory | None = None,
         settings: MetropolisHastingsSettings | None = None,
         seed: int | None = None,
-        batch: int = 8,
+        batch: int = 5,
         objectives: tuple[Objective, ...] = (),
         costs: Costs | None = None,
         limits: tuple[CostLimit, ...] = (),
