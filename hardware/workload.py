@@ -20,6 +20,10 @@ head               ``w + N E -> 1``
 =================  ===============================================  ======================
 
 ``widths`` and ``rows`` are the totals of the inputs, ``m`` is the wider of left and right.
+Beside them stand the elementwise products of two activations, which the published counts leave out
+and hardware has to do: ``m`` of gating, ``m`` additions of sum, ``2 N E`` of FM, a row's softmax
+``2 N^2`` of attention.
+
 ``k = round(sqrt(2 w))``, so that the ``p = k (k + 1) / 2`` pairs of ``1 + k`` vectors are about as
 many as the width asked for. ``~>`` is a projection that only fits sizes to each other: it is left
 out where they are equal already, as in NASRec's code (without that rule the published FLOPs of
@@ -35,6 +39,7 @@ from numpy.typing import NDArray
 from dagsmith.hardware.cost_model import CostError
 from dagsmith.space import ABSENT, Population
 from dagsmith.space.ctr import DENSE_OPERATORS, KINDS, MERGERS, SPARSE_OPERATORS
+from dagsmith.space.pim import PIM_KINDS
 
 Matrix = NDArray[np.float64]
 
@@ -51,12 +56,14 @@ class Workload:
         outputs: its output features, ``[batch, nodes, maps]``.
         uses: times that it is applied per sample, ``[batch, nodes, maps]``.
         products: multiply-accumulates between two activations, ``[batch, nodes]``.
+        elementwise: elementwise operations between activations, ``[batch, nodes]``.
     """
 
     inputs: Matrix
     outputs: Matrix
     uses: Matrix
     products: Matrix
+    elementwise: Matrix
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,7 @@ def workload(population: Population) -> Workload:
 
     inputs = np.zeros((*kind.shape, 5))
     outputs, uses = np.zeros_like(inputs), np.zeros_like(inputs)
-    products = np.zeros(kind.shape)
+    products, elementwise = np.zeros(kind.shape), np.zeros(kind.shape)
     used = np.zeros(kind.shape, np.int64)
 
     def add(
@@ -117,6 +124,7 @@ def workload(population: Population) -> Workload:
     )
     wider = np.maximum(shapes.left, shapes.right)
     add(gating, wider, wider)
+    elementwise[gating | total] = wider[gating | total]
     add((gating | total) & (wider != size), wider, size)
 
     efc = of("sparse_op", SPARSE_OPERATORS, "efc")
@@ -126,14 +134,16 @@ def workload(population: Population) -> Workload:
     for _ in ("attention output", "first feed-forward", "second feed-forward"):
         add(attention, dim, dim, size)
     products[attention] = (2 * size**2 * dim)[attention]
+    elementwise[attention] = (2 * size**2)[attention]
 
     fm = of("merger", MERGERS, "fm")
     add(fm & (dim != shapes.dense), dim, shapes.dense)
+    elementwise[fm] = (2 * shapes.sparse * dim)[fm]
     to_sparse = of("merger", MERGERS, "dense_to_sparse")
     add(to_sparse & (shapes.dense != ADDED_ROWS * dim), shapes.dense, ADDED_ROWS * dim)
     head = kind == KINDS.index["head"]
     add(head, shapes.dense + shapes.sparse * dim, np.ones(kind.shape))
-    return Workload(inputs, outputs, uses, products)
+    return Workload(inputs, outputs, uses, products, elementwise)
 
 
 def _columns(population: Population) -> tuple[NDArray[np.int64], NDArray[np.int64], Matrix]:
@@ -146,7 +156,9 @@ def _columns(population: Population) -> tuple[NDArray[np.int64], NDArray[np.int6
         at = population.kind == index
         if not at.any():
             continue
-        if known.name not in KINDS or KINDS[known.name] != known:
+        if known in PIM_KINDS.kinds and known.name not in KINDS:
+            continue  # hardware computes, but is not computed
+        if known not in KINDS.kinds and known not in PIM_KINDS.kinds:
             strange.append(known.name)
             continue
         kind[at] = KINDS.index[known.name]
