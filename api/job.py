@@ -16,7 +16,7 @@ from dagsmith.run_directory import RunDirectory
 from dagsmith.search.objectives import Objective, parse_objectives
 from dagsmith.search.study import open_study
 from dagsmith.settings import SearchSettings
-from dagsmith.space import SPACES, NASRecSpace, Population
+from dagsmith.space import SPACES, CTRSpace, Population
 from dagsmith.space.nasrec import WIDTHS
 from dagsmith.trials import Trials
 
@@ -77,7 +77,7 @@ class Job:
         return dataset
 
     @cached_property
-    def space(self) -> NASRecSpace:
+    def space(self) -> CTRSpace:
         """The search space over the features of the data."""
         settings = self.settings
         return SPACES[settings.space](

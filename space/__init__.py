@@ -19,10 +19,13 @@ from dagsmith.space.isomorphism import isomorphism_fingerprint
 from dagsmith.space.nasbench101 import NASBench101Space, enumerate_cells
 from dagsmith.space.nasbench201 import NASBench201Space
 from dagsmith.space.nasbench_macro import NASBenchMacroSpace
-from dagsmith.space.nasrec import SPACES, NASRecSpace, nasrec_full, nasrec_small
+from dagsmith.space.nasrec import NASRecSpace, nasrec_full, nasrec_small
+from dagsmith.space.nasrec_pim import NASRecPIMSpace, nasrec_pim, nasrec_pim_small
+from dagsmith.space.offered import SPACES, CTRSpace
 from dagsmith.space.pids import PIDSSpace, pids_classification, pids_segmentation
 from dagsmith.space.population import ABSENT, Population
 from dagsmith.space.published import PublishedNet, published_nets
+from dagsmith.space.restricted import RestrictedSpace
 from dagsmith.space.search_space import Genotype, Genotypes, SearchSpace, Slot
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "Attribute",
     "Block",
     "CSCOSpace",
+    "CTRSpace",
     "Categorical",
     "ComponentKind",
     "Edge",
@@ -44,12 +48,14 @@ __all__ = [
     "NASBench101Space",
     "NASBench201Space",
     "NASBenchMacroSpace",
+    "NASRecPIMSpace",
     "NASRecSpace",
     "Node",
     "Number",
     "PIDSSpace",
     "Population",
     "PublishedNet",
+    "RestrictedSpace",
     "SearchSpace",
     "Slot",
     "SpaceError",
@@ -61,6 +67,8 @@ __all__ = [
     "enumerate_cells",
     "isomorphism_fingerprint",
     "nasrec_full",
+    "nasrec_pim",
+    "nasrec_pim_small",
     "nasrec_small",
     "pids_classification",
     "pids_segmentation",

@@ -461,7 +461,3 @@ def nasrec_full(
         connection_cap=connection_cap,
         embedding_dim=embedding_dim,
     )
-
-
-SPACES = {"nasrec-small": nasrec_small, "nasrec-full": nasrec_full}
-"""The named spaces over a click log, as the command line offers them."""

@@ -30,6 +30,8 @@ MAPPING = ComponentKind(
     ("crossbar",),
 )
 MEMORY = ComponentKind("memory", (Categorical("tier", TIERS), Number("embedding_bits")), ())
+HARDWARE = (CROSSBAR.name, MAPPING.name, MEMORY.name)
+"""Kinds that run a model and compute nothing of it."""
 
 _RUNS = {"sparse_input": "memory", "dense_op": "mapping", "sparse_op": "mapping"}
 _RUNS |= {"merger": "mapping", "head": "mapping"}

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from dagsmith.space import Architecture, Block, NASRecSpace, SpaceError
+from dagsmith.space import Architecture, Block, CTRSpace, NASRecPIMSpace, SpaceError
 from dagsmith.space.errors import nearest
 
 Mode = Literal["single-operator", "single-path", "any-path", "full-path", "given"]
@@ -20,7 +20,8 @@ class PathSampler:
     ``single-operator`` (its default, "single-operator any-connection"): one operator a side per
     block, any connections; ``single-path``: one operator and one connection; ``any-path``: any
     non-empty set of operators, any connections; ``full-path``: every operator and connection;
-    ``given``: uniformly from a list of architectures. Widths are drawn in every mode.
+    ``given``: uniformly from a list of architectures. Widths are drawn in every mode, and so is the
+    hardware of a joint space.
 
     During the first `warmup_steps` the full path is mixed in: with a probability that falls
     linearly from 1 to 0 all connections are taken, and independently, per block, all operators.
@@ -38,7 +39,7 @@ class PathSampler:
 
     def __init__(
         self,
-        space: NASRecSpace,
+        space: CTRSpace,
         mode: Mode = "single-operator",
         warmup_steps: int = 0,
         seed: int = 0,
@@ -48,7 +49,9 @@ class PathSampler:
             raise SpaceError(f"unknown sampling mode {mode!r}; {nearest(mode, MODES)}")
         if mode == "given" and not given:
             raise SpaceError("sampling mode 'given' needs a list of architectures")
-        self.space = space
+        # In a joint space the model's path is drawn as in its own space, then its hardware.
+        self.joint = space if isinstance(space, NASRecPIMSpace) else None
+        self.space = space.model if isinstance(space, NASRecPIMSpace) else space
         self.mode = mode
         self.warmup_steps = warmup_steps
         self.seed = seed
@@ -66,7 +69,11 @@ class PathSampler:
         for number, block in enumerate(blocks, 1):
             everything = self.mode == "full-path" or rng.random() < full
             chosen.append(self._block(number, block, everything, connect_all, rng))
-        return self.space.assemble(chosen)
+        architecture = self.space.assemble(chosen)
+        if self.joint is None:
+            return architecture
+        genes = self.joint.sample(1, rng)[0, len(self.space.slots) :]
+        return self.joint.equip(architecture, genes)
 
     def _block(
         self,

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from dagsmith.space import Architecture, ArchitectureError, Node
 from dagsmith.space.errors import nearest
+from dagsmith.space.pim import HARDWARE
 from dagsmith.supernet.operators import OPERATORS, Operator, Source, Weight
 
 
@@ -77,8 +78,11 @@ def compile_plan(architecture: Architecture) -> Plan:
         block = place.split(".")[0]
         inputs: dict[str, tuple[int, ...]] = {}
         for edge in architecture.inputs(index):
-            inputs[edge.port] = (*inputs.get(edge.port, ()), edge.source)
-        if node.kind == "dense_input":
+            if architecture.nodes[edge.source].kind not in HARDWARE:
+                inputs[edge.port] = (*inputs.get(edge.port, ()), edge.source)
+        if node.kind in HARDWARE:
+            outputs.append(Source(block, 0))
+        elif node.kind == "dense_input":
             dense_input = index
             outputs.append(Source(block, int(node["width"])))
         elif node.kind == "sparse_input":

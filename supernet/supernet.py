@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dagsmith.data import SparseField
-from dagsmith.space import Architecture, ArchitectureError, NASRecSpace
+from dagsmith.space import Architecture, ArchitectureError, CTRSpace
 from dagsmith.supernet.bank import WeightBank
 from dagsmith.supernet.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from dagsmith.supernet.embedding import EmbeddingTable
@@ -38,7 +38,7 @@ class Supernet:
 
     def __init__(
         self,
-        space: NASRecSpace,
+        space: CTRSpace,
         fields: Sequence[SparseField],
         *,
         seed: int = 0,
