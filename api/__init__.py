@@ -16,13 +16,17 @@ from typing import TYPE_CHECKING, Any
 from dagsmith.space.errors import nearest
 
 if TYPE_CHECKING:
+    from dagsmith.champion_start import ChampionStart
     from dagsmith.data import Dataset, Encoders, Schema, prepare, prepare_synthetic
     from dagsmith.data.evaluations import Evaluation, Evaluator
     from dagsmith.hardware import Flops, Parameters
     from dagsmith.model import Model, evaluate, load_model
     from dagsmith.pipeline import search_models
     from dagsmith.predictor import GNNPredictor
+    from dagsmith.predictor_store import PredictorStore
     from dagsmith.result import read_result, validate_result
+    from dagsmith.retraining import RetrainSettings, retrain
+    from dagsmith.scoring import score_file
     from dagsmith.search.evolution import RegularizedEvolutionSampler
     from dagsmith.search.loop import run_search
     from dagsmith.search.metropolis import MetropolisHastingsSampler
@@ -68,6 +72,11 @@ _PLACES = {
     "train_supernet": "dagsmith.supernet",
     "SearchSettings": "dagsmith.settings",
     "search_models": "dagsmith.pipeline",
+    "ChampionStart": "dagsmith.champion_start",
+    "PredictorStore": "dagsmith.predictor_store",
+    "RetrainSettings": "dagsmith.retraining",
+    "retrain": "dagsmith.retraining",
+    "score_file": "dagsmith.scoring",
     "read_result": "dagsmith.result",
     "validate_result": "dagsmith.result",
     "Model": "dagsmith.model",
@@ -78,6 +87,7 @@ _PLACES = {
 
 __all__ = [
     "Architecture",
+    "ChampionStart",
     "Dataset",
     "Encoders",
     "Evaluation",
@@ -88,7 +98,9 @@ __all__ = [
     "Model",
     "Network",
     "Parameters",
+    "PredictorStore",
     "RegularizedEvolutionSampler",
+    "RetrainSettings",
     "Schema",
     "SearchSettings",
     "SearchSpace",
@@ -104,7 +116,9 @@ __all__ = [
     "prepare",
     "prepare_synthetic",
     "read_result",
+    "retrain",
     "run_search",
+    "score_file",
     "search_models",
     "train_scratch",
     "train_supernet",

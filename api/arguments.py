@@ -126,5 +126,12 @@ def given_settings(parser: Parser, values: argparse.Namespace) -> dict[str, Any]
 
 
 def _meta(name: str) -> str:
-    upper = {"data": "PATH", "valid": "PATH", "test": "PATH", "storage": "URL", "drop": "COL"}
+    upper = {
+        "predictor_store": "DIR",
+        "data": "PATH",
+        "valid": "PATH",
+        "test": "PATH",
+        "storage": "URL",
+        "drop": "COL",
+    }
     return upper.get(name, "N" if name not in ("label", "study", "objectives") else name.upper())

@@ -26,6 +26,7 @@ USAGE = """usage: dagsmith COMMAND ...
   evaluate       score a file with a model that a search has kept
   space          the size of a search space, and how it is counted
   report         write the report of a finished search again
+  predictor      retrain a predictor from studies, rank a file with it
 
 `dagsmith COMMAND --help` lists the options of a command."""
 
@@ -178,10 +179,17 @@ def _data(words: list[str]) -> int:
     return prepare_command(words[1:])
 
 
+def _predictor(words: list[str]) -> int:
+    from dagsmith.predictor_command import predictor_command
+
+    return predictor_command(words)
+
+
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "data": _data,
     "search": _search,
     "evaluate": _evaluate,
     "space": _space,
     "report": _report,
+    "predictor": _predictor,
 }

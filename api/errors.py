@@ -11,3 +11,11 @@ class ResultError(ValueError):
 
 class ModelError(ValueError):
     """A model directory, or rows given to a model, that cannot be used; said in one line."""
+
+
+class StoreError(ValueError):
+    """A predictor store that cannot be used, said in one line."""
+
+
+class StoreBusyError(StoreError):
+    """Another process is at work in the predictor store."""

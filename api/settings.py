@@ -75,9 +75,7 @@ class SearchSettings:
     objectives: str = _option("logloss", "what to optimise, such as logloss,flops")
     top: int = _option(3, "best architectures to train from scratch and to keep")
     scratch_seeds: int = _option(3, "training seeds of each model that is kept")
-    truth: int = _option(
-        6, "random ones trained beside them: they measure rankings, and may win"
-    )
+    truth: int = _option(6, "random ones trained beside them: they measure rankings, and may win")
     no_baselines: bool = _option(False, "do not train DNN, DeepFM and DCNv2 beside them")
     seed: int = _option(0, "seed of everything")
     storage: str | None = _option(None, "URL of the Optuna storage; else a SQLite file in DIR")
@@ -85,6 +83,10 @@ class SearchSettings:
     device: str = _option("auto", "where to train", DEVICES)
     jobs: int | None = _option(
         None, "models trained from scratch at the same time; else one per core, one on a GPU"
+    )
+
+    predictor_store: str | None = _option(
+        None, "store of 'dagsmith predictor retrain': each round's predictor starts at its champion"
     )
 
     def __post_init__(self) -> None:
@@ -97,6 +99,8 @@ class SearchSettings:
                 raise RunError(f"{field.name} is {value}; expected at least {low}")
         if self.rows is not None and self.data != "synthetic":
             raise RunError("rows is only for --data synthetic")
+        if self.predictor_store is not None and self.sampler != "mh":
+            raise RunError(f"sampler {self.sampler!r} has no predictor; predictor_store is for mh")
         if self.data == "synthetic" and (self.valid or self.test):
             raise RunError("valid and test files are not for --data synthetic, which has its own")
 

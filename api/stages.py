@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dagsmith.champion_start import ChampionStart
 from dagsmith.data import Dataset, prepare_synthetic
 from dagsmith.data.store import MANIFEST
 from dagsmith.data_command import describe, prepare_log
@@ -65,6 +66,8 @@ def stage_search(job: Job) -> dict[str, Any]:
     settings = job.settings
     initial = settings.initial or min(INITIAL, max(4, settings.trials // 4))
 
+    start = ChampionStart(settings.predictor_store) if settings.predictor_store else None
+
     def told_search(stage: str, done: int, total: int | None) -> None:
         if stage == "search":
             job.progress.update(done, total or 0)
@@ -80,6 +83,7 @@ def stage_search(job: Job) -> dict[str, Any]:
             initial=initial,
             objectives=job.objectives,
             costs=job.costs,
+            predictor=start,
         ),
         trials=settings.trials,
         initial=initial,
@@ -93,7 +97,13 @@ def stage_search(job: Job) -> dict[str, Any]:
         job.progress.say(f"search: {summary.failed} of {summary.evaluated} evaluations failed")
     if summary.exhausted:
         job.progress.say(f"search: the space has no more than {summary.evaluated} architectures")
-    return {"evaluated": summary.evaluated, "failed": summary.failed, "rounds": summary.rounds}
+    versions = {"predictor_versions": start.versions} if start else {}
+    return {
+        "evaluated": summary.evaluated,
+        "failed": summary.failed,
+        "rounds": summary.rounds,
+        **versions,
+    }
 
 
 def stage_scratch(job: Job) -> dict[str, Any]:

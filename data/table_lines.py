@@ -43,7 +43,7 @@ def read_lines(files: Sequence[Path], kinds: Vocabulary | None) -> EvaluatedTabl
     architectures: list[Architecture] = []
     places: list[str] = []
     measured: list[dict[str, dict[str, float]]] = []
-    for place, record in _records(files):
+    for place, record in records(files):
         try:
             architecture, numbers = _parsed(record)
         except (ArchitectureError, DatasetError) as error:
@@ -101,7 +101,7 @@ def write_lines(table: EvaluatedTable, path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _records(files: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
+def records(files: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
     """Every line that is not blank, and where it stands."""
     for file in files:
         for chunk in chunks(file, _WHOLE_LINES, skip_bad=False):

@@ -154,6 +154,27 @@ class GNNPredictor:
         )
         return self
 
+    def start_from(self, other: "GNNPredictor") -> Self:
+        """Let every later `fit` start from what `other` was fitted to, as `pretrain` does.
+
+        Raises:
+            PredictorError: `other` was not fitted, or is over other kinds or of another size.
+        """
+        if other._fitted is None:
+            raise PredictorError("the predictor to start from was not fitted")
+        if other.kinds != self.kinds:
+            raise PredictorError(
+                f"the predictor to start from knows {other.kinds}; this one {self.kinds}"
+            )
+        shape = [(s.members, s.dim, s.rounds) for s in (self.settings, other.settings)]
+        if shape[0] != shape[1]:
+            raise PredictorError(
+                f"the predictor to start from has members, dim and rounds {shape[1]}; "
+                f"expected {shape[0]}"
+            )
+        self._pretrained = other._fitted
+        return self
+
     def predict(self, architectures: Architectures, extras: Extras | None = None) -> Prediction:
         """Predict the target of each architecture, in its own units.
 

@@ -158,7 +158,7 @@ def rank_correlation(
             f"confidence is {confidence} and resamples {resamples}; "
             "expected a confidence between 0 and 1 and at least 0 resamples"
         )
-    x, y = _checked(truth, predicted)
+    x, y = checked(truth, predicted)
     n = len(x)
     k = _depth(metric, k, n)
     name = metric if k is None else f"{metric.removesuffix('_at')}@{k}"
@@ -176,7 +176,7 @@ def rank_correlation(
     values = np.array([])
     if resamples:
         rows = np.random.default_rng(seed).integers(0, n, (resamples, n))
-        values = _resampled(metric, function, x, y, rows, larger_is_better)
+        values = resampled(metric, function, x, y, rows, larger_is_better)
         values = values[np.isfinite(values)]
     # With very few pairs a resample may be constant and say nothing; an interval needs most.
     if not values.size or values.size < resamples / 2:
@@ -186,7 +186,8 @@ def rank_correlation(
     return RankCorrelation(name, value, float(low), float(high), n)
 
 
-def _checked(truth: ArrayLike, predicted: ArrayLike) -> tuple[Values, Values]:
+def checked(truth: ArrayLike, predicted: ArrayLike) -> tuple[Values, Values]:
+    """Both as float64 ``[batch]``; raise PredictorError unless finite and of one length."""
     x, y = np.asarray(truth, np.float64), np.asarray(predicted, np.float64)
     if x.ndim != 1 or x.shape != y.shape:
         raise PredictorError(
@@ -222,7 +223,7 @@ def _ranking(
     return goodness, np.lexsort((goodness, -sign * predicted))
 
 
-def _resampled(
+def resampled(
     metric: str,
     function: Callable[..., float],
     x: Values,

@@ -14,15 +14,8 @@ from torch import Tensor
 
 from dagsmith.predictor.errors import PredictorError
 from dagsmith.predictor.settings import GNNSettings, TrainingSettings, Unknown
-from dagsmith.space import (
-    ArchitectureError,
-    Attribute,
-    Categorical,
-    ComponentKind,
-    Flag,
-    Number,
-    Vocabulary,
-)
+from dagsmith.space import ArchitectureError, Vocabulary
+from dagsmith.space.kind_documents import kinds_from_list, kinds_to_list
 
 FORMAT = "dagsmith.predictor"
 VERSION = 1
@@ -52,7 +45,7 @@ def write_predictor(path: Path, saved: SavedPredictor) -> None:
     header = {
         "format": FORMAT,
         "version": VERSION,
-        "kinds": [_kind_to_dict(kind) for kind in saved.kinds.kinds],
+        "kinds": kinds_to_list(saved.kinds),
         "settings": asdict(saved.settings),
         "seed": saved.seed,
         "unknown": saved.unknown,
@@ -89,7 +82,7 @@ def read_predictor(path: Path) -> SavedPredictor:
                     f"this version of dagsmith reads up to {VERSION}"
                 )
             return SavedPredictor(
-                Vocabulary(tuple(_kind_from_dict(kind) for kind in header["kinds"])),
+                kinds_from_list(header["kinds"]),
                 _settings_from_dict(header["settings"]),
                 int(header["seed"]),
                 header["unknown"],
@@ -100,26 +93,6 @@ def read_predictor(path: Path) -> SavedPredictor:
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, ArchitectureError) as error:
         line = " ".join(str(error).split())
         raise PredictorError(f"{path} is damaged or no predictor: {line}") from None
-
-
-def _kind_to_dict(kind: ComponentKind) -> dict[str, Any]:
-    attributes = [{"type": type(a).__name__} | asdict(a) for a in kind.attributes]
-    return {"name": kind.name, "attributes": attributes, "ports": list(kind.ports)}
-
-
-def _kind_from_dict(document: Mapping[str, Any]) -> ComponentKind:
-    attributes = tuple(_attribute_from_dict(entry) for entry in document["attributes"])
-    return ComponentKind(document["name"], attributes, tuple(document["ports"]))
-
-
-def _attribute_from_dict(document: Mapping[str, Any]) -> Attribute:
-    if document["type"] == "Categorical":
-        return Categorical(document["name"], tuple(document["choices"]))
-    if document["type"] == "Number":
-        return Number(document["name"], document["scale"])
-    if document["type"] == "Flag":
-        return Flag(document["name"])
-    raise ValueError(f"unknown attribute type {document['type']!r}")
 
 
 def _settings_from_dict(document: Mapping[str, Any]) -> GNNSettings:

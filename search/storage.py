@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from dagsmith.search.errors import StudyError
+from dagsmith.search.quiet import quiet
+from dagsmith.space.errors import nearest
 
 HEARTBEAT_SECONDS = 60
 GRACE_SECONDS = 240
@@ -63,6 +66,22 @@ def open_storage(storage: str | Path | BaseStorage) -> BaseStorage:
         # Connections opened so far are not tuned yet.
         opened.engine.dispose()
     return opened
+
+
+def open_studies(storage: BaseStorage, names: Sequence[str]) -> list[optuna.Study]:
+    """Load studies by name.
+
+    Raises:
+        StudyError: a name that the storage does not have.
+    """
+    with quiet("optuna"):
+        known = optuna.study.get_all_study_names(storage)
+        for name in names:
+            if name not in known:
+                raise StudyError(f"the storage has no study {name!r}; {nearest(name, known)}")
+        return [
+            optuna.load_study(study_name=name, storage=storage) for name in dict.fromkeys(names)
+        ]
 
 
 def _tune(connection: Any, _: object) -> None:

@@ -15,12 +15,15 @@ from dagsmith.search.objectives import Direction, Objective
 from dagsmith.search.quiet import quiet
 from dagsmith.search.storage import open_storage
 from dagsmith.space import SearchSpace
+from dagsmith.space.kind_documents import kinds_to_list
 
 SCHEMA = 1
 """Version of how trials are written; a study of another version is refused."""
 
 MADE_FOR = "dagsmith"
 """Study attribute that says what the study was made for."""
+KINDS = "dagsmith.kinds"
+"""Study attribute that holds the component kinds, for those who read a study without its space."""
 
 
 def open_study(
@@ -66,6 +69,7 @@ def open_study(
             objective.direction for objective in objectives
         ]:
             _refuse(name, found, {"objectives": wanted["objectives"]})
+        study.set_user_attr(KINDS, kinds_to_list(space.kinds))
         # One attribute, so that a crash cannot leave half of it.
         study.set_user_attr(MADE_FOR, wanted)
         with warnings.catch_warnings():
@@ -73,6 +77,8 @@ def open_study(
             study.set_metric_names([objective.name for objective in objectives])
         return study
     _refuse(name, found, wanted)
+    if not study.user_attrs.get(KINDS):
+        study.set_user_attr(KINDS, kinds_to_list(space.kinds))
     return study
 
 

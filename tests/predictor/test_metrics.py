@@ -85,7 +85,7 @@ def test_resampling_equals_the_metric_of_each_resample(metric: MetricName) -> No
     truth, predicted = pairs(1)
     rows = np.random.default_rng(0).integers(0, 25, (30, 25))
     function = METRICS[metric]
-    found = module._resampled(metric, function, truth, predicted, rows, False)
+    found = module.resampled(metric, function, truth, predicted, rows, False)
     expected = [function(truth[row], predicted[row], False) for row in rows]
     np.testing.assert_allclose(found, expected, atol=1e-6)
 

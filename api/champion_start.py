@@ -1,0 +1,50 @@
+"""A running search that learns from where the champion of a predictor store stands."""
+
+import logging
+from pathlib import Path
+
+from dagsmith.errors import StoreError
+from dagsmith.predictor import GNNPredictor, PredictorError
+from dagsmith.predictor_store import PredictorStore
+from dagsmith.space import Vocabulary
+
+_log = logging.getLogger(__name__)
+
+
+class ChampionStart:
+    """Makes predictors whose fit starts from the champion of a store: for a running search.
+
+    It is a `PredictorFactory`, as `make_sampler` takes it. A search asks it for every round, and so
+    picks up what was promoted meanwhile. Each round still learns from the search's own record; what
+    the champion knows is where its training begins. Without a champion that knows the same
+    component kinds, it begins at random; the logger ``dagsmith.champion_start`` says so.
+
+    Args:
+        store: of `retrain`.
+
+    Attributes:
+        versions: numbers of the versions that were used, in order.
+    """
+
+    def __init__(self, store: PredictorStore | str | Path) -> None:
+        self._store = store if isinstance(store, PredictorStore) else PredictorStore(store)
+        self.versions: list[int] = []
+
+    def __call__(self, kinds: Vocabulary, seed: int) -> GNNPredictor:
+        """A predictor that is not fitted yet."""
+        predictor = GNNPredictor(kinds, seed=seed, unknown="mean")
+        try:
+            champion = self._store.champion(_log.warning)
+            if champion is None:
+                return predictor
+            start = champion.load()
+            predictor = GNNPredictor(kinds, start.settings, seed, "mean").start_from(start)
+        except (StoreError, PredictorError) as error:
+            # A search of hours is worth more than a good start.
+            _log.warning("the predictor starts at random: %s", error)
+            return GNNPredictor(kinds, seed=seed, unknown="mean")
+        if champion.number not in self.versions:
+            self.versions.append(champion.number)
+            where = self._store.path
+            _log.info("the predictor starts from version %d of %s", champion.number, where)
+        return predictor
