@@ -15,9 +15,6 @@ from dagsmith.predictor.node_features import NodeFeatures, Tokens
 from dagsmith.predictor.target_scale import TargetScale
 from dagsmith.space import Population, Vocabulary
 
-_LIMIT = 4.0
-"""Standard deviations beyond which a graph feature tells no more."""
-
 
 @dataclass(frozen=True)
 class Description:
@@ -92,7 +89,7 @@ class Description:
         return torch.from_numpy(columns.astype(np.float32))
 
     def of(self, population: Population, extra_inputs: Tensor) -> Tensor:
-        """Describe a population, ``[batch, width]``.
+        """Describe a population, ``[batch, width]``: graph features standardised, then extras.
 
         Args:
             population: ``[batch]`` architectures.
@@ -101,8 +98,7 @@ class Description:
         if self.features is None:
             return extra_inputs
         rows = (self.features.transform(population) - self.centre) / self.spread
-        shown = torch.from_numpy(rows.clip(-_LIMIT, _LIMIT))
-        return torch.cat([shown, extra_inputs], dim=1)
+        return torch.cat([torch.from_numpy(rows), extra_inputs], dim=1)
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything as named tensors; `restore` reads them back."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Self, get_args
 
@@ -17,12 +18,14 @@ from dagsmith.predictor.errors import PredictorError
 from dagsmith.predictor.extras import Extras, extra_columns
 from dagsmith.predictor.fitted import Fitted
 from dagsmith.predictor.graphs import Graphs
+from dagsmith.predictor.linear_part import LinearPart
 from dagsmith.predictor.network import GraphNetwork
 from dagsmith.predictor.node_features import NodeFeatures, Tokens
 from dagsmith.predictor.prediction import (
     Architectures,
     Prediction,
     as_population,
+    check_columns,
     check_targets,
 )
 from dagsmith.predictor.settings import GNNSettings, TrainingSettings, Unknown
@@ -96,7 +99,9 @@ class GNNPredictor:
 
         Args:
             architectures: what was evaluated.
-            targets: one number each, in any unit, ``[batch]``.
+            targets: one number each, in any unit, ``[batch]``; or several, ``[batch, targets]``
+                (quality, latency on each device, energy), learned by one network: what they share
+                is learned from all of their labels, and `predict` answers for all.
             extras: further inputs by name, ``[batch]`` each: costs, scores without training or
                 after a short one. `predict` then needs the same ones.
             progress: told the number of steps done and to do.
@@ -106,16 +111,19 @@ class GNNPredictor:
                 over other kinds, or training that diverges.
         """
         population = as_population(architectures, self.kinds)
-        values = check_targets(population, targets)
+        values = check_columns(population, targets)
+        count = values.shape[1]
         names = tuple(extras or {})
         further = extra_columns(population, extras, names)
-        merged = merge_alike(population, np.column_stack([values, further]))
-        targets = merged.columns[:, :1]
-        check_targets(merged.population, targets[:, 0], "the averages of equal architectures")
+        merged = merge_alike(population, np.concatenate([values, further], axis=1))
+        labels, known = merged.columns[:, :count], merged.columns[:, count:]
+        for column in labels.T:
+            check_targets(merged.population, column, "the averages of equal architectures")
         self._fitted = self._train(
             merged.population,
-            targets,
-            dict(zip(names, merged.columns[:, 1:].T, strict=True)),
+            labels,
+            np.ndim(targets) == 2,
+            dict(zip(names, known.T, strict=True)),
             self.settings.training,
             self._pretrained,
             merged.counts,
@@ -146,6 +154,7 @@ class GNNPredictor:
         self._pretrained = self._train(
             population,
             np.stack(columns, axis=1),
+            True,
             {},
             self.settings.pretraining,
             None,
@@ -176,7 +185,7 @@ class GNNPredictor:
         return self
 
     def predict(self, architectures: Architectures, extras: Extras | None = None) -> Prediction:
-        """Predict the target of each architecture, in its own units.
+        """Predict the target of each architecture, or all of its targets, in their own units.
 
         Args:
             architectures: over the component kinds of this predictor.
@@ -192,26 +201,18 @@ class GNNPredictor:
         population = as_population(architectures, self.kinds)
         fitted = self._fitted
         further = fitted.description.extra_inputs(population, extras)
-        samples = np.zeros((self.settings.members, len(population)))
+        members = self.settings.members
+        samples = np.zeros((members, len(population), len(fitted.scales)))
 
         def score(chunk: slice) -> None:
-            with torch.inference_mode():
-                part = population[chunk]
-                graphs = Graphs.of(part, fitted.features, self.settings.members)
-                described = fitted.description.of(part, further[chunk])
-                samples[:, chunk] = fitted.network(graphs, described)[..., 0].numpy()
+            samples[:, chunk] = fitted.score(population[chunk], further[chunk])
 
         strange = self._strange(population, fitted.features)
         starts = range(0, len(population), _CHUNK)
         for_each(score, [slice(start, start + _CHUNK) for start in starts])
         if strange.any():
-            samples[:, strange] = _ignorance(self.settings.members)[:, None]
-        scale, calibration = fitted.scales[0], fitted.calibration
-
-        def quantile(level: float) -> NDArray[np.float64]:
-            return scale.to_targets(calibration.quantile(samples, level))
-
-        return Prediction.of(scale.to_targets(samples), quantile)
+            samples[:, strange] = _ignorance(members)[:, None, None]
+        return Prediction.of(fitted.to_targets(samples), partial(fitted.quantile, samples))
 
     def _strange(self, population: Population, features: NodeFeatures) -> NDArray[np.bool_]:
         """Which architectures have a kind or choice that was never fitted, ``[batch]``."""
@@ -263,6 +264,7 @@ class GNNPredictor:
         self,
         population: Population,
         targets: NDArray[np.float64],
+        several: bool,
         extras: Mapping[str, NDArray[np.float64]],
         settings: TrainingSettings,
         start: Fitted | None,
@@ -309,14 +311,17 @@ class GNNPredictor:
             )
         with torch.inference_mode():
             graphs = Graphs.of(population, features, self.settings.members)
-            samples = network(graphs, described)[..., 0].double().numpy()
-        return Fitted(
-            network,
-            features,
-            scales,
-            Calibration.fit(scores[:, 0], samples, left_out),
-            description,
+            samples = network(graphs, described).double().numpy()
+        linear = None
+        if self.settings.linear_part:
+            numbers = described.double().numpy()
+            counts = np.ones(len(population)) if weights is None else weights
+            linear = LinearPart.fit(numbers, targets, scales, samples, left_out, counts)
+            samples = linear.blend(samples, numbers, scales) if linear else samples
+        calibrations = tuple(
+            Calibration.fit(scores[:, i], samples[..., i], left_out) for i in range(len(scales))
         )
+        return Fitted(network, features, scales, calibrations, description, several, linear)
 
 
 def _ignorance(members: int) -> NDArray[np.float64]:

@@ -40,3 +40,31 @@ def pairwise_hinge(scores: Tensor, targets: Tensor, weights: Tensor, margin: flo
     loss = torch.relu(distance.abs().clamp(max=margin) - ahead)
     weight = weights[:, :, None] * weights[:, None, :] * pair
     return (loss * weight).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1e-12)
+
+
+def listwise(scores: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    r"""Negative log likelihood of the true order, by the scores.
+
+    .. math:: -\frac{1}{n} \sum_i \log \frac{e^{s_i}}{\sum_{j \ge i} e^{s_j}}
+
+    with the batch in its true order, as if the best were drawn first and then the best of the rest
+    (the model of Plackett and Luce; ListMLE: Xia et al., ICML 2008). That draws attention to the
+    first places; which end is the best a predictor does not know, so this is the mean of both ways.
+
+    Args:
+        scores: ``[members, batch]``.
+        targets: ``[batch]``.
+        weights: ``[members, batch]``; an architecture counts as so many alike.
+
+    Returns:
+        ``[members]``.
+    """
+    order = torch.argsort(targets)
+    ranked, weight = scores[:, order], weights[:, order]
+
+    def mean_loss(drawn: Tensor, counted: Tensor) -> Tensor:
+        # The last is drawn first: the running sum is over those before it.
+        rest = torch.logcumsumexp(drawn + counted.clamp(min=1e-12).log(), 1)
+        return ((rest - drawn) * counted).sum(1) / counted.sum(1).clamp(min=1e-12)
+
+    return (mean_loss(ranked, weight) + mean_loss(-ranked.flip(1), weight.flip(1))) / 2

@@ -9,6 +9,9 @@ from dagsmith.predictor.message_passing import DirectedRound
 from dagsmith.predictor.node_features import NodeFeatures
 from dagsmith.predictor.settings import GNNSettings
 
+_LIMIT = 4.0
+"""Standard deviations beyond which a number that describes a graph tells no more."""
+
 
 class GraphNetwork(nn.Module):
     """An ensemble of graph networks that score architectures.
@@ -107,7 +110,7 @@ class GraphNetwork(nn.Module):
         hidden: Tensor = first(None, encoding, graphs)
         for round_ in others:
             hidden = round_(hidden, encoding, graphs)
-        beside = description.expand(self.members, -1, -1)
+        beside = description.clamp(-_LIMIT, _LIMIT).expand(self.members, -1, -1)
         summary = torch.cat([self.readout(hidden, graphs), beside], dim=-1)
         scores: Tensor = self.output(nn.functional.gelu(self.hidden(summary)))
         return scores

@@ -61,19 +61,22 @@ class Ridge:
         # The 1/n is the leverage of the offset.
         leverage, square = left**2, singular[:, None] ** 2
 
-        def residuals(penalties: NDArray[np.float64]) -> NDArray[np.float64]:
-            shrink = square / (square + penalties)
-            fitted = left @ (shrink * inside)
-            kept = 1.0 - leverage @ shrink - weight[:, None] / count
-            return np.asarray(((targets - offset) * root - fitted) / np.maximum(kept, 1e-3))
+        def kept(penalties: NDArray[np.float64]) -> NDArray[np.float64]:
+            """What a row's error has lost by the row's own pull on the fit, as a factor."""
+            pull = leverage @ (square / (square + penalties)) + weight[:, None] / count
+            return np.maximum(1.0 - pull, 1e-3)
 
         if penalty is None:
             grid = count * np.array(PENALTIES)
-            errors = [np.square(residuals(np.full(len(offset), p))).mean(axis=0) for p in grid]
+            errors = []
+            for each in grid:
+                fitted = left @ (square / (square + each) * inside)
+                missed = ((targets - offset) * root - fitted) / kept(np.full(len(offset), each))
+                errors.append(np.square(missed).mean(axis=0))
             penalty = grid[np.argmin(errors, axis=0)]
         slope = right.T @ (singular[:, None] / (square + penalty) * inside)
-        missed = residuals(penalty) / np.maximum(root, 1e-9)
-        return Ridge(centre, factor, slope, offset, penalty, targets - missed)
+        missed = targets - offset - (columns - centre) * factor @ slope
+        return Ridge(centre, factor, slope, offset, penalty, targets - missed / kept(penalty))
 
     def predict(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
         """Answer for ``[batch, columns]``: ``[batch, targets]``."""

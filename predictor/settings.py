@@ -1,12 +1,14 @@
 """The settings of the GNN predictor and of its training."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from dagsmith.predictor.errors import PredictorError
 
 Unknown = Literal["error", "mean"]
 """What to do with a kind or choice that was never fitted: refuse it, or predict the mean."""
+Order = Literal["pairwise", "listwise"]
+"""What a ranking loss looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,9 @@ class TrainingSettings:
         learning_rate: its peak; it rises over the first tenth and falls as a cosine.
         weight_decay: decoupled, as in AdamW.
         regression: weight of the squared error.
-        ranking: weight of the pairwise hinge.
+        ranking: weight of the ranking loss.
+        order: which one: ``"pairwise"``, the hinge over pairs, or ``"listwise"``, the likelihood of
+            the order of a whole batch.
         margin: margin of the hinge, in standard deviations of the target.
         leave_out: whether each member leaves out some labels, on which the intervals are then
             calibrated; members differ by their initial weights in any case.
@@ -31,6 +35,7 @@ class TrainingSettings:
     weight_decay: float = 5e-2
     regression: float = 1.0
     ranking: float = 4.0
+    order: Order = "pairwise"
     margin: float = 0.5
     leave_out: bool = True
 
@@ -39,6 +44,10 @@ class TrainingSettings:
             raise PredictorError(
                 f"epochs is {self.epochs} and batch {self.batch}; "
                 "expected at least 1 epoch and 2 architectures in a batch"
+            )
+        if self.order not in get_args(Order):
+            raise PredictorError(
+                f"order is {self.order!r}; expected one of {', '.join(get_args(Order))}"
             )
         if not (self.learning_rate > 0 and self.margin > 0 and self.weight_decay >= 0):
             raise PredictorError(
@@ -62,6 +71,8 @@ class GNNSettings:
         rounds: rounds of message passing.
         graph_features: whether the network is also told `GraphFeatures` of every graph, where the
             graphs have few different nodes.
+        linear_part: whether a linear model of what describes the graphs answers beside the
+            network, as far as that is better on labels left out.
         training: how `fit` trains.
         pretraining: how `pretrain` trains.
     """
@@ -70,6 +81,7 @@ class GNNSettings:
     dim: int = 32
     rounds: int = 3
     graph_features: bool = True
+    linear_part: bool = True
     training: TrainingSettings = field(default_factory=TrainingSettings)
     pretraining: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(epochs=30, batch=64, leave_out=False)

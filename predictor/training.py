@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from dagsmith.predictor.calibration import leave_out
 from dagsmith.predictor.errors import PredictorError
 from dagsmith.predictor.graphs import Graphs
-from dagsmith.predictor.losses import pairwise_hinge, squared_error
+from dagsmith.predictor.losses import listwise, pairwise_hinge, squared_error
 from dagsmith.predictor.network import GraphNetwork
 from dagsmith.predictor.node_features import NodeFeatures, Tokens
 from dagsmith.predictor.settings import TrainingSettings
@@ -80,7 +80,9 @@ def train(
                 arguments = (outputs[..., column], labels[rows, column], member_weights[:, rows])
                 if settings.regression:
                     loss = loss + settings.regression * squared_error(*arguments)
-                if settings.ranking:
+                if settings.ranking and settings.order == "listwise":
+                    loss = loss + settings.ranking * listwise(*arguments)
+                elif settings.ranking:
                     loss = loss + settings.ranking * pairwise_hinge(*arguments, settings.margin)
             optimizer.zero_grad()
             # A sum over members gives each the gradient that it would have alone.

@@ -25,6 +25,8 @@ NOISES = (1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
 """Candidate variances of the noise, where what the studies share has variance 1."""
 OWNS = (0.0, 0.03, 0.3, 3.0)
 """Candidate variances of what no study knows: a linear function of counts."""
+DOUBT = 2.0
+"""By how much the log evidence must be larger with an own part than without one."""
 
 
 class TransferPredictor:
@@ -41,9 +43,9 @@ class TransferPredictor:
 
     where :math:`z_s` is the standardised prediction of study s, c the standardised counts
     (`FlatEncoding`), and the offset and the scale have flat priors. The noise v and the share o of
-    the own part are those of largest marginal likelihood. (Rasmussen and Williams, "Gaussian
-    Processes for Machine Learning", 2006, chapter 2.) Everything is linear in the targets: costs,
-    which are sums over a graph, keep their scale.
+    the own part are those of largest marginal likelihood, with a doubt about any own part.
+    (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, chapter 2.) All is
+    linear in the targets: costs, which are sums over a graph, keep their scale.
 
     Args:
         kinds: the component kinds of the architectures.
@@ -182,8 +184,9 @@ class _Fitted:
         covariances = known @ known.T, counts @ counts.T
         own, noise = max(
             ((own, noise) for own in OWNS for noise in NOISES),
-            key=lambda choice: _log_evidence(
-                covariances[0] + choice[0] * covariances[1], choice[1], targets
+            key=lambda choice: (
+                _log_evidence(covariances[0] + choice[0] * covariances[1], choice[1], targets)
+                - DOUBT * (choice[0] > 0)
             ),
         )
         design = _design(known, counts, own)

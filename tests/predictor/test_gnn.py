@@ -13,11 +13,13 @@ from dagsmith.predictor import (
     gnn,
     rank_correlation,
 )
+from dagsmith.predictor.settings import Order
 from dagsmith.predictor.testing import check_predictor
 from dagsmith.space import (
     Architecture,
     ArchitectureError,
     Edge,
+    NASBench201Space,
     NASRecSpace,
     Node,
     Population,
@@ -308,3 +310,80 @@ def test_intervals_hold_what_they_promise() -> None:
         assert abs(inside - level) < 0.1
     with pytest.raises(PredictorError, match=r"level is 1\.5"):
         prediction.interval(1.5)
+
+
+def test_a_latency_is_learned_from_few_labels() -> None:
+    space = NASBench201Space("whole")
+    cells = space.decode_many(space.every_cell()[::31])
+    costs = np.array([1.0, 9.0, 2.0, 2.0, 0.3, 0.0])
+    operation = np.nan_to_num(cells.attributes[:, :, 0], nan=5.0).astype(int)
+    latency = costs[operation].sum(axis=1) + 3.0
+    rows = np.random.default_rng(0).permutation(len(cells))
+    few, rest = rows[:100], rows[100:]
+    few_epochs = TrainingSettings(epochs=10)
+    errors = {}
+    for linear in (True, False):
+        settings = GNNSettings(dim=16, linear_part=linear, training=few_epochs)
+        predictor = GNNPredictor(space.kinds, settings).fit(cells[few], latency[few])
+        prediction = predictor.predict(cells[rest])
+        errors[linear] = np.abs(prediction.mean - latency[rest]).mean()
+        low, high = prediction.interval(0.9)
+        assert ((low <= latency[rest]) & (latency[rest] <= high)).mean() > 0.8
+    assert errors[True] < 0.1 * errors[False]
+
+
+def test_several_targets_at_once(
+    tmp_path: Path, population: Population, quick: GNNSettings
+) -> None:
+    size = population.present.sum(axis=1) + 0.01 * np.arange(len(population))
+    edges = 100.0 * population.edges.sum(axis=(1, 2)) + 0.1 * np.arange(len(population))
+    both = np.stack([size, edges], axis=1)
+    predictor = GNNPredictor(population.vocabulary, quick).fit(population, both)
+    prediction = predictor.predict(population)
+    assert prediction.mean.shape == prediction.std.shape == (len(population), 2)
+    assert prediction.samples.shape == (2, len(population), 2)
+    for column, values in enumerate((size, edges)):
+        own = prediction.target(column)
+        assert values.min() - np.ptp(values) < own.mean.mean() < values.max() + np.ptp(values)
+        low, high = own.interval(0.9)
+        np.testing.assert_array_equal(low, prediction.interval(0.9)[0][:, column])
+        assert (low < high).all()
+    path = tmp_path / "predictor.safetensors"
+    predictor.save(path)
+    again = GNNPredictor.load(path).predict(population)
+    np.testing.assert_array_equal(again.mean, prediction.mean)
+    np.testing.assert_array_equal(again.interval(0.5)[1], prediction.interval(0.5)[1])
+
+
+def test_one_column_of_targets_is_one_target(population: Population, quick: GNNSettings) -> None:
+    size = population.present.sum(axis=1) + 0.01 * np.arange(len(population))
+    flat = GNNPredictor(population.vocabulary, quick).fit(population, size).predict(population)
+    predictor = GNNPredictor(population.vocabulary, quick).fit(population, size[:, None])
+    column = predictor.predict(population)
+    np.testing.assert_array_equal(column.mean[:, 0], flat.mean)
+    with pytest.raises(PredictorError, match="no target 0"):
+        flat.target(0)
+    with pytest.raises(PredictorError, match="no target 1"):
+        column.target(1)
+
+
+def test_of_several_targets_the_column_is_named(population: Population, quick: GNNSettings) -> None:
+    size = population.present.sum(axis=1) + 0.01 * np.arange(len(population))
+    with pytest.raises(PredictorError, match=r"targets\[:, 1\] have 1 distinct"):
+        GNNPredictor(population.vocabulary, quick).fit(
+            population, np.stack([size, np.ones(len(size))], axis=1)
+        )
+    with pytest.raises(PredictorError, match="no column"):
+        GNNPredictor(population.vocabulary, quick).fit(population, np.zeros((len(size), 0)))
+
+
+@pytest.mark.parametrize("order", ["pairwise", "listwise"])
+def test_either_ranking_loss_alone_ranks(space: NASRecSpace, order: Order) -> None:
+    population = space.decode_many(space.sample(120, np.random.default_rng(5)))
+    size = population.present.sum(axis=1) + population.edges.sum(axis=(1, 2)) / 10
+    training = TrainingSettings(epochs=30, regression=0.0, order=order)
+    predictor = GNNPredictor(space.kinds, GNNSettings(members=2, dim=16, training=training))
+    mean = predictor.fit(population[:80], size[:80]).predict(population[80:]).mean
+    tau = rank_correlation(size[80:], mean, resamples=0).value
+    assert tau is not None
+    assert tau > 0.6

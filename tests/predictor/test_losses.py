@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagsmith.predictor.losses import pairwise_hinge, squared_error
+from dagsmith.predictor.losses import listwise, pairwise_hinge, squared_error
 
 MARGIN = 0.5
 
@@ -52,6 +52,7 @@ def test_weight_zero_is_absence() -> None:
     losses: list[Callable[..., torch.Tensor]] = [
         partial(pairwise_hinge, margin=MARGIN),
         squared_error,
+        listwise,
     ]
     for loss in losses:
         torch.testing.assert_close(
@@ -62,3 +63,33 @@ def test_weight_zero_is_absence() -> None:
 def test_equal_targets_have_no_pairs() -> None:
     scores, _, weights = draw(0)
     assert pairwise_hinge(scores, torch.ones(6), weights, MARGIN).tolist() == [0.0, 0.0]
+
+
+def test_listwise_is_the_likelihood_of_both_orders() -> None:
+    scores, _, _ = draw(1)
+    targets = torch.tensor([3.0, 1.0, 5.0, 2.0, 4.0, 0.0])
+    weights = torch.ones(2, 6)
+    for member in range(2):
+        total = 0.0
+        for sign in (1.0, -1.0):
+            order = torch.argsort(sign * targets, descending=True)
+            values = sign * scores[member, order]
+            for place in range(6):
+                total += float(torch.logsumexp(values[place:], 0) - values[place])
+        found = float(listwise(scores, targets, weights)[member])
+        np.testing.assert_allclose(found, total / 12, rtol=1e-5)
+
+
+def test_listwise_counts_weights_as_repetition() -> None:
+    scores, _, _ = draw(2)
+    targets = torch.arange(6.0)
+    twice = torch.ones(2, 6)
+    twice[:, 3] = 2.0
+    rows = [0, 1, 2, 3, 3, 4, 5]
+    # Of two alike, the one drawn first has the other still in the urn, the second has not.
+    repeated = listwise(scores[:, rows], targets[rows], torch.ones(2, 7))
+    weighted = listwise(scores, targets, twice)
+    assert (weighted >= repeated).all()
+    assert (weighted - repeated).max() < 0.2
+    better = listwise(targets.expand(2, -1), targets, twice)
+    assert (better < weighted).all()

@@ -128,3 +128,16 @@ def test_learning_from_another_network_leaves_only_the_output() -> None:
     assert torch.equal(pupil.output.weight, output)
     assert torch.equal(pupil.encode.weight, teacher.encode.weight)
     assert pupil.typical_size == teacher.typical_size
+
+
+def test_far_out_a_description_tells_no_more() -> None:
+    network = GraphNetwork.build(
+        FEATURES, SETTINGS, outputs=1, described=2, typical_size=10.0, seed=0
+    )
+    graphs = Graphs.of(KNOWN[:1], FEATURES, SETTINGS.members)
+    with torch.inference_mode():
+        near, far, further = (
+            network(graphs, torch.tensor([[size, -size]])) for size in (2.0, 10.0, 1000.0)
+        )
+    assert (near != far).all()
+    torch.testing.assert_close(far, further, rtol=0, atol=0)
