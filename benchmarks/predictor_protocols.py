@@ -32,6 +32,7 @@ from dagsmith.predictor import (
     LinearPredictor,
     MLPPredictor,
     TransferPredictor,
+    reliability,
 )
 from dagsmith.predictor.metrics import kendall_tau, spearman
 from dagsmith.space import NASBench201Space, Vocabulary
@@ -237,13 +238,14 @@ def measure(job: Job, data_dir: Path) -> dict[str, Any]:
 
 
 def _intervals(prediction: Any, truth: NDArray[np.float64]) -> dict[str, float]:
-    """Coverage and mean width (in standard deviations of the truth) of the intervals, if any."""
+    """Coverage and mean width of the intervals, and their calibration error, if there are any."""
     if getattr(prediction, "quantile", None) is None:
         return {}
-    low, high = prediction.interval(LEVEL)
+    one, every = reliability(truth, prediction, (LEVEL,)), reliability(truth, prediction)
     return {
-        "coverage": float(((low <= truth) & (truth <= high)).mean()),
-        "width": float((high - low).mean() / truth.std()),
+        "coverage": float(one.coverage[0]),
+        "width": float(one.width[0]),
+        "calibration_error": every.calibration_error,
     }
 
 

@@ -71,6 +71,7 @@ def _section(protocol: Protocol, records: Sequence[Record]) -> list[str]:
         "Kendall's tau over what is isomorphic to no trained architecture": ("kendall_tau_new", 3),
         f"Coverage of {100 * LEVEL:.0f} % intervals": ("coverage", 3),
         "Mean width of these, in standard deviations of the target": ("width", 2),
+        "Expected calibration error, levels .05 to .95": ("calibration_error", 3),
         "Processor seconds to fit": ("fit_processor_seconds", 1),
         "Seconds to rank all others": ("predict_seconds", 1),
     }

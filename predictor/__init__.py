@@ -10,6 +10,7 @@ from dagsmith.predictor.metrics import METRICS, RankCorrelation, rank_correlatio
 from dagsmith.predictor.mlp import MLPPredictor, MLPSettings
 from dagsmith.predictor.prediction import Architectures, Prediction, Predictor
 from dagsmith.predictor.pyg import to_pyg
+from dagsmith.predictor.reliability import Reliability, reliability
 from dagsmith.predictor.settings import GNNSettings, TrainingSettings
 from dagsmith.predictor.training import Progress
 from dagsmith.predictor.transfer import TransferPredictor
@@ -42,8 +43,10 @@ __all__ = [
     "PredictorError",
     "Progress",
     "RankCorrelation",
+    "Reliability",
     "TrainingSettings",
     "TransferPredictor",
     "rank_correlation",
+    "reliability",
     "to_pyg",
 ]

@@ -61,12 +61,12 @@ class TransferPredictor:
         >>> from dagsmith.space import NASBench201Space
         >>> space = NASBench201Space("whole")
         >>> cells = space.decode_many(space.every_cell()[::50])
-        >>> slow = (cells.kind > 2).sum(axis=1) + 0.1 * cells.present.sum(axis=1)
-        >>> edges = cells.edges.sum(axis=(1, 2))
-        >>> studies = {"a": slow, "b": slow + edges, "c": 3.0 * slow - edges}
+        >>> convolutions = (cells.attributes[:, :, 0] < 2).sum(axis=1)
+        >>> edges = cells.edges.sum(axis=(1, 2)) + 0.1 * cells.attributes[:, 1, 0]
+        >>> studies = {"a": convolutions, "b": convolutions + edges, "c": 3 * convolutions - edges}
         >>> predictor = TransferPredictor(space.kinds).pretrain(cells, studies)
-        >>> predicted = predictor.fit(cells[:10], 2.0 * slow[:10] + 5.0).predict(cells).mean
-        >>> bool(abs(predicted - 2.0 * slow - 5.0).max() < 0.1)
+        >>> predicted = predictor.fit(cells[:60:6], convolutions[:60:6]).predict(cells).mean
+        >>> bool(abs(predicted - convolutions).max() < 0.5)
         True
     """
 
