@@ -13,6 +13,8 @@ from dagsmith.predictor.target_scale import TargetScale
 
 _STEP = 0.1
 """Shares are multiples of this: finer than that, a few left-out labels cannot tell."""
+_LEAST_GAIN = 0.05
+"""Part of the squared error that must go, else the network answers alone."""
 _ALIKE = 6
 """Decimals of a score: architectures of equal features are equal, whatever the order of sums."""
 
@@ -145,4 +147,10 @@ def _share(
     if curvature <= 0:
         return 1.0 if square_network <= square_linear else 0.0
     best = min(max((square_linear - both) / curvature, 0.0), 1.0)
-    return round(round(best / _STEP) * _STEP, 6)
+    share = round(round(best / _STEP) * _STEP, 6)
+    gain = square_network - (
+        share**2 * square_network
+        + 2 * share * (1 - share) * both
+        + (1 - share) ** 2 * square_linear
+    )
+    return share if gain > _LEAST_GAIN * square_network else 1.0

@@ -39,6 +39,23 @@ def test_a_network_that_is_right_answers_alone() -> None:
     assert fitted(0.0) is None
 
 
+def test_a_small_gain_is_not_worth_a_second_answer() -> None:
+    """Errors of their own on both sides; the best share is just below 1."""
+    rng = np.random.default_rng(2)
+    features = rng.normal(size=(COUNT, 1))
+    targets = np.sin(2.0 * features) + 0.3 * features
+    left_out = leave_out(MEMBERS, COUNT, np.random.default_rng(1))
+    scales = (TargetScale.fit(targets[:, 0]),)
+    truth = scales[0].to_scores(targets)
+    shares = []
+    for noise in (0.2, 1.5):
+        network = truth + noise * rng.normal(size=(COUNT, 1))[None].repeat(MEMBERS, axis=0)
+        part = LinearPart.fit(features, targets, scales, network, left_out, np.ones(COUNT))
+        shares.append(1.0 if part is None else float(part.share[0]))
+    assert shares[0] == 1.0
+    assert 0.0 < shares[1] < 0.8
+
+
 def test_without_labels_left_out_nothing_is_weighed() -> None:
     features, targets, network = problem(0.3)
     scales = (TargetScale.fit(targets[:, 0]),)
