@@ -15,7 +15,7 @@ from optuna.testing.pytest_samplers import (
 from dagsmith.search import SAMPLERS, SearchError, make_sampler
 from dagsmith.space import SearchSpace
 
-OURS = ("mh", "evolution", "random")
+OURS = ("mh", "mh-pareto", "mh-walk", "evolution", "local", "random")
 
 
 class _Ours:
@@ -34,10 +34,8 @@ class TestMultiObjective(_Ours, MultiObjectiveSamplerTestCase):
     """Several directions."""
 
 
-class TestRelative(_Ours):
-    """Of the relative suite only this applies: the others pass parameters that are no slots."""
-
-    test_trial_relative_params = RelativeSamplerTestCase.test_trial_relative_params
+class TestRelative(_Ours, RelativeSamplerTestCase):
+    """Relative parameters of any kind, and who asks for them when."""
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLERS))
