@@ -15,11 +15,11 @@ from dagsmith.job import Job
 from dagsmith.model import write_model
 from dagsmith.result import FORMAT
 from dagsmith.search import RankTracker
+from dagsmith.search.trials import Trials
 from dagsmith.space import Architecture
 from dagsmith.stages import scratch_seeds
 from dagsmith.training import hand_made_costs, scratch_recipe, training_of
 from dagsmith.trainings import Training
-from dagsmith.trials import Trials
 
 COUNTING_RULE = "product of the slots' choices; dead genes are counted, isomorphic ones not merged"
 _LIBRARIES = ("dagsmith", "torch", "optuna", "numpy", "polars", "scipy")

@@ -26,6 +26,7 @@ USAGE = """usage: dagsmith COMMAND ...
   evaluate       score a file with a model that a search has kept
   space          the size of a search space, and how it is counted
   report         write the report of a finished search again
+  dashboard      open optuna-dashboard on a search, running or finished
   predictor      retrain a predictor from studies, rank a file with it
 
 `dagsmith COMMAND --help` lists the options of a command."""
@@ -179,6 +180,12 @@ def _data(words: list[str]) -> int:
     return prepare_command(words[1:])
 
 
+def _dashboard(words: list[str]) -> int:
+    from dagsmith.dashboard import dashboard_command
+
+    return dashboard_command(words)
+
+
 def _predictor(words: list[str]) -> int:
     from dagsmith.predictor_command import predictor_command
 
@@ -191,5 +198,6 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "evaluate": _evaluate,
     "space": _space,
     "report": _report,
+    "dashboard": _dashboard,
     "predictor": _predictor,
 }

@@ -15,11 +15,14 @@ from dagsmith.progress import Reporter
 from dagsmith.run_directory import RunDirectory
 from dagsmith.search.objectives import Objective, parse_objectives
 from dagsmith.search.study import open_study
+from dagsmith.search.study_pages import StudyPages, dashboard_installed
+from dagsmith.search.trials import Trials
 from dagsmith.settings import SearchSettings
 from dagsmith.space import SPACES, CTRSpace, Population
 from dagsmith.space.nasrec import WIDTHS
-from dagsmith.trials import Trials
 
+PICTURES = "pictures"
+"""Folder of the drawings that the dashboard shows, in the run's directory."""
 RANKED_BY = ("logloss", "auc")
 """The metrics that a search may put first."""
 
@@ -101,6 +104,13 @@ class Job:
     def trials(self) -> Trials:
         """The finished trials, read anew."""
         return Trials(self.study, self.objectives)
+
+    @cached_property
+    def pages(self) -> StudyPages | None:
+        """What optuna-dashboard shows of the study; None where it is not installed."""
+        if not dashboard_installed():
+            return None
+        return StudyPages(self.study, pictures=self.path / PICTURES)
 
     def costs(self, population: Population) -> dict[str, NDArray[np.float64]]:
         """Parameters without embedding tables, and FLOPs, of whole populations."""

@@ -1,8 +1,10 @@
 """The main job: all stages in order, each skipped where it is finished."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from plotly import graph_objects as go
 
 from dagsmith.assembly import assemble, keep_models
 from dagsmith.errors import RunError
@@ -12,7 +14,9 @@ from dagsmith.result import read_result, write_result
 from dagsmith.run_directory import RunDirectory, read_configuration
 from dagsmith.search.figure_style import duration
 from dagsmith.search.report import write_report
+from dagsmith.search.result_figures import figure_models, figure_pareto, figure_rank_joints
 from dagsmith.search.storage import open_storage
+from dagsmith.search.trial_record import TrialRecord
 from dagsmith.settings import SearchSettings
 from dagsmith.stages import (
     stage_baselines,
@@ -102,7 +106,23 @@ def _finish(job: Job) -> dict[str, Any]:
     keep_models(job, result)
     write_result(job.path / "result.json", result)
     write_report(job.path / "report.html", result, job.trials.records())
+    if job.pages:
+        job.pages.show(result_pages(result, job.trials.records(), job.quality.name))
     return {"result": "result.json", "report": "report.html"}
+
+
+def result_pages(
+    result: Mapping[str, Any], records: Sequence[TrialRecord], metric: str
+) -> dict[str, go.Figure]:
+    """The figures of a finished search that only its result knows: what training from scratch says.
+
+    The front takes the place of the one that the search kept.
+    """
+    return {
+        "rank-joints": figure_rank_joints(result["rank_correlation"]),
+        "pareto": figure_pareto(result, records, metric),
+        "models": figure_models(result, metric),
+    }
 
 
 def _closing(result: dict[str, Any], path: Path) -> str:

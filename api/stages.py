@@ -90,6 +90,7 @@ def stage_search(job: Job) -> dict[str, Any]:
         seed=settings.seed,
         costs=job.costs,
         progress=told_search,
+        pages=job.pages,
     )
     if summary.failed == summary.evaluated:
         raise RunError(f"all {summary.evaluated} evaluations failed; the study says why")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
@@ -31,8 +31,12 @@ from dagsmith.search.study import study_objectives
 from dagsmith.search.surrogate import Costs
 from dagsmith.search.trial_writer import Candidate, TrialWriter
 from dagsmith.search.workers import release_dead_trials, worker_name
-from dagsmith.space import SearchSpace
+from dagsmith.space import Architecture, SearchSpace
 from dagsmith.space.errors import nearest
+
+if TYPE_CHECKING:
+    # Figures need plotly, which a search without pages does not wait for.
+    from dagsmith.search.study_pages import StudyPages
 
 SamplerFactory = Callable[[int], BaseSampler]
 """From a seed to a fresh sampler, such as ``lambda seed: make_sampler("tpe", space, seed)``."""
@@ -78,6 +82,7 @@ def run_search(
     costs: Costs | None = None,
     progress: Progress | None = None,
     design: Design = "random",
+    pages: "StudyPages | None" = None,
 ) -> SearchSummary:
     """Evaluate architectures until the study holds `trials` of them.
 
@@ -104,6 +109,7 @@ def run_search(
         costs: computes costs of populations; they are recorded with each trial.
         progress: told of ``"search"`` after every evaluation.
         design: how the architectures of round 0 are chosen; see `choose_design`.
+        pages: writes what optuna-dashboard shows, between rounds and at the end.
 
     Raises:
         SearchError: a setting out of range, or an evaluation that lacks an objective.
@@ -115,7 +121,7 @@ def run_search(
         raise SearchError(f"seed is {seed}; expected at least 0")
     if design not in DESIGNS:
         raise SearchError(f"unknown design {design!r}; {nearest(design, DESIGNS)}")
-    search = _Search(study, space, evaluator, sampler, seed, costs, progress, design)
+    search = _Search(study, space, evaluator, sampler, seed, costs, progress, design, pages)
     return search.run(trials, [initial, batch])
 
 
@@ -132,9 +138,11 @@ class _Search:
         costs: Costs | None,
         progress: Progress | None,
         design: Design,
+        pages: "StudyPages | None",
     ) -> None:
         self._study, self._space, self._evaluator = study, space, evaluator
         self._design: Design = design
+        self._pages = pages
         self._sampler, self._seed, self._costs = sampler, seed, costs
         self._progress = progress or (lambda stage, done, total: None)
         self._objectives = study_objectives(study)
@@ -163,6 +171,10 @@ class _Search:
                         done = _count(self._trials())
                         self._progress("search", done, trials)
             round_ += not exhausted and done < trials
+            if self._pages:
+                self._pages.update()
+        if self._pages:
+            self._pages.update(final=True)
         record = self._trials()
         return SearchSummary(
             evaluated=done,
@@ -208,11 +220,14 @@ class _Search:
                     params=self._space.to_params(proposals.genotypes[row]),
                     attributes=attributes,
                     costs={name: float(column[row]) for name, column in costs.items()},
-                    notes=rehearsed.notes[row],
+                    notes=rehearsed.notes[row] | self._picture(key, architecture),
                 )
             )
         self._proposing += time.perf_counter() - began
         return candidates
+
+    def _picture(self, key: str, architecture: Architecture) -> dict[str, str]:
+        return self._pages.picture(key, architecture) if self._pages else {}
 
     def _propose(self, earlier: list[FrozenTrial], round_: int, size: int) -> Rehearsed:
         rng = np.random.default_rng([self._seed, round_])
