@@ -18,7 +18,20 @@ from dagsmith.space import SPACES
 from dagsmith.space.errors import nearest
 
 # The names of `dagsmith.search.SAMPLERS`, here as well so that `--help` need not import them.
-SAMPLERS = ("mh", "evolution", "random", "tpe", "gp", "nsga2", "nsga3", "qmc", "bruteforce")
+SAMPLERS = (
+    "mh",
+    "mh-pareto",
+    "mh-walk",
+    "evolution",
+    "local",
+    "random",
+    "tpe",
+    "gp",
+    "nsga2",
+    "nsga3",
+    "qmc",
+    "bruteforce",
+)
 RECIPES = ("default", "nasrec", "bars")
 PRECISIONS = ("auto", "float32", "bfloat16")
 ENCODERS = ("vocabulary", "hashing")
