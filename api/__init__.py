@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         train_scratch,
         train_supernet,
     )
+    from dagsmith.train_models import train_models
 
 _PLACES = {
     "Architecture": "dagsmith.space",
@@ -77,6 +78,7 @@ _PLACES = {
     "RetrainSettings": "dagsmith.retraining",
     "retrain": "dagsmith.retraining",
     "score_file": "dagsmith.scoring",
+    "train_models": "dagsmith.train_models",
     "read_result": "dagsmith.result",
     "validate_result": "dagsmith.result",
     "Model": "dagsmith.model",
@@ -120,6 +122,7 @@ __all__ = [
     "run_search",
     "score_file",
     "search_models",
+    "train_models",
     "train_scratch",
     "train_supernet",
     "validate_result",

@@ -5,7 +5,7 @@ import dataclasses
 import re
 import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from dagsmith.settings import SearchSettings, plain_type
@@ -67,14 +67,20 @@ def nearest_option(spelled: str, options: Sequence[str]) -> str:
     return guess.replace("'", "") if guess.startswith("did") else "see --help"
 
 
-def add_settings(parser: Parser) -> None:
+def add_settings(parser: Parser, only: Mapping[str, str] | None = None) -> None:
     """Give `parser` one option per field of `SearchSettings`.
 
     What the user did not give stays None, so that a settings file can stand below the options.
+
+    Args:
+        parser: gets the options.
+        only: the fields to give, and what each is called there; None is all, by their names.
     """
     hints = typing.get_type_hints(SearchSettings)
     for field in dataclasses.fields(SearchSettings):
-        name = "--" + field.name.replace("_", "-")
+        if only is not None and field.name not in only:
+            continue
+        name = "--" + (only or {}).get(field.name, field.name).replace("_", "-")
         text = field.metadata["help"]
         kind, several = plain_type(hints[field.name])
         shown = field.default if field.default not in (None, ()) else None
@@ -82,7 +88,12 @@ def add_settings(parser: Parser) -> None:
         choices: Any = field.metadata["choices"] or None
         if kind is bool:
             parser.add_argument(
-                name, action="store_const", const=True, default=argparse.SUPPRESS, help=described
+                name,
+                action="store_const",
+                const=True,
+                default=argparse.SUPPRESS,
+                dest=field.name,
+                help=described,
             )
         elif several:
             separated = f"{described}; several may follow, or stand with commas between"
@@ -90,6 +101,7 @@ def add_settings(parser: Parser) -> None:
                 name,
                 nargs="+",
                 default=argparse.SUPPRESS,
+                dest=field.name,
                 metavar=_meta(field.name),
                 help=separated,
             )
@@ -99,6 +111,7 @@ def add_settings(parser: Parser) -> None:
                 type=kind,
                 choices=choices,
                 default=argparse.SUPPRESS,
+                dest=field.name,
                 metavar=None if choices else _meta(field.name),
                 help=described,
             )

@@ -11,14 +11,16 @@ from typing import Any
 
 from dagsmith.correlation import by_component, by_round, joint, prequential
 from dagsmith.data.store import ENCODERS
+from dagsmith.ensemble import ensemble
 from dagsmith.job import Job
 from dagsmith.model import write_model
 from dagsmith.result import FORMAT
 from dagsmith.search import RankTracker
 from dagsmith.search.trials import Trials
-from dagsmith.space import Architecture
+from dagsmith.space import Architecture, Population
+from dagsmith.space.ctr import PLUS_KINDS
 from dagsmith.stages import scratch_seeds
-from dagsmith.training import hand_made_costs, scratch_recipe, training_of
+from dagsmith.training import baseline, scratch_recipe, training_of
 from dagsmith.trainings import Training
 
 COUNTING_RULE = "product of the slots' choices; dead genes are counted, isomorphic ones not merged"
@@ -56,7 +58,7 @@ def assemble(job: Job, stages: Sequence[str]) -> dict[str, Any]:
         "versions": versions(),
         "seeds": {"search": seed, "supernet": seed, "scratch": seeds},
         "seconds": {**seconds, "total": round(sum(seconds.values()), 3)},
-        "dataset": _dataset(job),
+        "dataset": described_dataset(job),
         "space": {
             "name": job.space.name,
             "size": job.space.size(),
@@ -134,7 +136,7 @@ def _searched_entry(
     trial = trials[number]
     architecture = trials.architecture(trial)
     trainings = [training_of(job, "scratch", architecture, seed) for seed in seeds]
-    entry = _trained_entry(trainings, trials.costs(trial))
+    entry = trained_entry(trainings, trials.costs(trial), job.settings.ensemble)
     if entry is None:
         return None
     finalists = (job.directory.output("scratch") or {"finalists": []})["finalists"]
@@ -146,13 +148,15 @@ def _searched_entry(
     }
 
 
-def _trained_entry(
-    trainings: Sequence[Training], costs: Mapping[str, float]
+def trained_entry(
+    trainings: Sequence[Training], costs: Mapping[str, float], ensembled: bool
 ) -> dict[str, Any] | None:
+    """Figures of one model over its seeds, or None if all of them failed."""
     outcomes = [training.outcome() or {"failure": "not trained"} for training in trainings]
     runs = [outcome for outcome in outcomes if "failure" not in outcome]
     if not runs:
         return None
+    joined = {"ensemble": ensemble(trainings)} if ensembled and len(runs) > 1 else {}
     return {
         "key": trainings[0].key,
         "parameters": costs["parameters"],
@@ -161,6 +165,7 @@ def _trained_entry(
         "test": _mean([run["test"] for run in runs]),
         "seeds": [run["seed"] for run in runs],
         "runs": runs,
+        **joined,
     }
 
 
@@ -179,11 +184,18 @@ def _mean(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _baselines(job: Job) -> list[dict[str, Any]]:
     entries = []
     for name in (job.directory.output("baselines") or {"names": []})["names"]:
-        trainings = [training_of(job, "baselines", name, seed) for seed in scratch_seeds(job)]
-        entry = _trained_entry(trainings, hand_made_costs(trainings[0].build(job.dataset)))
+        entry = named_entry(job, "baselines", name, baseline(job, name))
         if entry is not None:
             entries.append({"name": name, **entry})
     return entries
+
+
+def named_entry(job: Job, stage: str, name: str, model: Architecture) -> dict[str, Any] | None:
+    """Figures of a model that goes by a name, or None if all of its trainings failed."""
+    trainings = [training_of(job, stage, model, seed, name) for seed in scratch_seeds(job)]
+    costs = job.costs(Population.from_architectures([model], PLUS_KINDS))
+    single = {cost: float(values[0]) for cost, values in costs.items()}
+    return trained_entry(trainings, single, job.settings.ensemble)
 
 
 def _front(trials: Trials, entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -200,7 +212,8 @@ def _front(trials: Trials, entries: Sequence[Mapping[str, Any]]) -> list[dict[st
     ]
 
 
-def _dataset(job: Job) -> dict[str, Any]:
+def described_dataset(job: Job) -> dict[str, Any]:
+    """The data set as result documents describe it."""
     dataset = job.dataset
     limit = dataset.metadata.get("bayes_logloss_realised", dataset.metadata.get("bayes_logloss"))
     return {

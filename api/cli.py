@@ -1,4 +1,4 @@
-"""The command line: ``dagsmith data prepare | search | evaluate | space | report``.
+"""The command line: ``dagsmith data prepare | search | train | evaluate | space | report``.
 
 Each command says in one line on standard error what is wrong and leaves with a status other than
 0; ``--debug`` shows the traceback instead. Modules that need torch are imported inside the
@@ -10,12 +10,16 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from dagsmith.arguments import Parser, add_settings, given_settings
 from dagsmith.machine import cores
-from dagsmith.settings import SearchSettings
-from dagsmith.space import SPACES
+from dagsmith.settings import TRAIN_SETTINGS, SearchSettings
+from dagsmith.space import NAMED, SPACES
 from dagsmith.space.errors import nearest
+
+if TYPE_CHECKING:
+    from dagsmith.progress import Reporter
 
 INTERRUPTED = 130
 
@@ -23,6 +27,7 @@ USAGE = """usage: dagsmith COMMAND ...
 
   data prepare   turn a click log into a columnar store
   search         click log in, better models and a report out
+  train          hand-made models, or an architecture's file, trained from scratch
   evaluate       score a file with a model that a search has kept
   space          the size of a search space, and how it is counted
   report         write the report of a finished search again
@@ -105,11 +110,35 @@ def _search(words: list[str]) -> int:
     settings = SearchSettings.from_dict(from_file | given_settings(parser, values))
 
     from dagsmith.pipeline import search_models
+
+    return _resumable(lambda progress: search_models(settings, values.out, progress))
+
+
+def _train(words: list[str]) -> int:
+    parser = Parser("dagsmith train", "Train models from scratch; DIR gets figures and models.")
+    parser.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help=f"{', '.join(NAMED)}, or the file of an architecture (JSON)",
+    )
+    parser.add_argument("--out", required=True, metavar="DIR", help="directory of the run")
+    add_settings(parser, TRAIN_SETTINGS)
+    values = parser.parse(words)
+    settings = SearchSettings.from_dict(given_settings(parser, values))
+
+    from dagsmith.train_models import train_models
+
+    return _resumable(lambda progress: train_models(values.models, settings, values.out, progress))
+
+
+def _resumable(work: Callable[["Reporter"], object]) -> int:
+    """Do a job that keeps what is finished, and say so where it is interrupted."""
     from dagsmith.progress import reporter
 
     progress = reporter()
     try:
-        search_models(settings, values.out, progress)
+        work(progress)
     except KeyboardInterrupt:
         progress.end()
         print(
@@ -195,6 +224,7 @@ def _predictor(words: list[str]) -> int:
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "data": _data,
     "search": _search,
+    "train": _train,
     "evaluate": _evaluate,
     "space": _space,
     "report": _report,

@@ -18,8 +18,7 @@ from dagsmith.search.study import open_study
 from dagsmith.search.study_pages import StudyPages, dashboard_installed
 from dagsmith.search.trials import Trials
 from dagsmith.settings import SearchSettings
-from dagsmith.space import SPACES, CTRSpace, Population
-from dagsmith.space.nasrec import WIDTHS
+from dagsmith.space import SPACES, ClickSpace, Population
 
 PICTURES = "pictures"
 """Folder of the drawings that the dashboard shows, in the run's directory."""
@@ -80,14 +79,14 @@ class Job:
         return dataset
 
     @cached_property
-    def space(self) -> CTRSpace:
+    def space(self) -> ClickSpace:
         """The search space over the features of the data."""
         settings = self.settings
         return SPACES[settings.space](
             len(self.dataset.dense_features),
             len(self.dataset.fields),
             blocks=settings.blocks,
-            widths=settings.widths or WIDTHS,
+            widths=settings.widths or None,
             embedding_dim=settings.embedding_dim,
         )
 

@@ -1,6 +1,7 @@
 """Weights of a trained network on disk, and a network that serves from them."""
 
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from dagsmith.supernet.scratch import predict
 
 WEIGHTS = "model.safetensors"
 FORMAT = "dagsmith.network/1"
+AnyModel = TypeVar("AnyModel", bound=ClickModel)
 
 
 def save_weights(path: Path, model: ClickModel, key: str) -> None:
@@ -29,14 +31,25 @@ def load_network(path: Path, architecture: Architecture, encoders: Encoders) -> 
         CheckpointError: the file is missing, truncated or foreign.
         ModelError: the weights are those of another architecture or of other encoders.
     """
-    tensors, description = load_checkpoint(path, FORMAT)
-    if description.get("key") != architecture.key:
-        raise ModelError(
-            f"{path}: weights of architecture {str(description.get('key'))[:12]}; "
-            f"expected {architecture.key[:12]}"
-        )
+    tensors, _ = load_checkpoint(path, FORMAT)
     normalise = "embedding.norm.running_mean" in tensors
     network = Network(architecture, encoders.fields, normalise=normalise)
+    return restore(path, network, architecture.key)
+
+
+def restore(path: Path, network: AnyModel, key: str) -> AnyModel:
+    """Fill a network with the weights at `path`, ready to serve.
+
+    Raises:
+        CheckpointError: the file is missing, truncated or foreign.
+        ModelError: the weights are those of another architecture than `key`, or of other encoders.
+    """
+    tensors, description = load_checkpoint(path, FORMAT)
+    if description.get("key") != key:
+        raise ModelError(
+            f"{path}: weights of architecture {str(description.get('key'))[:12]}; "
+            f"expected {key[:12]}"
+        )
     expected = network.state_dict()
     for name, tensor in expected.items():
         if name not in tensors or tensors[name].shape != tensor.shape:

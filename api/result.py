@@ -175,7 +175,12 @@ _METRICS = _object(
     {"auc": _or_null(_number), "logloss": _or_null(_number)}, {"reasons": _map(_text)}
 )
 _PREDICTION = _object({"mean": _number, "std": _or_null(_number)}, {})
-_RUN = _object({"seed": _whole, "seconds": _number, "valid": _METRICS, "test": _METRICS}, {})
+_RUN = _object(
+    {"seed": _whole, "seconds": _number, "valid": _METRICS, "test": _METRICS},
+    # Added later.
+    {"epochs": _whole, "best_epoch": _whole, "rows_per_second": _number},
+)
+_ENSEMBLE = _object({"valid": _METRICS, "test": _METRICS}, {})
 _TRAINED: dict[str, Check] = {
     "key": _text,
     "parameters": _number,
@@ -185,12 +190,14 @@ _TRAINED: dict[str, Check] = {
     "seeds": _list(_whole),
     "runs": _list(_RUN),
 }
+_JOINED: dict[str, Check] = {"ensemble": _ENSEMBLE}
+"""Fields of a trained model that only some results have."""
 _OPINIONS: dict[str, Check] = {
     "supernet": _or_null(_map(_number)),
     "predictor": _or_null(_PREDICTION),
 }
 _SEARCHED: dict[str, Check] = {"architecture": _map(_anything), "trial": _whole, **_OPINIONS}
-_ADDED: dict[str, Check] = {"finalist": _flag}
+_ADDED: dict[str, Check] = {"finalist": _flag, **_JOINED}
 """Fields of a searched model that results of earlier versions lack."""
 _INTERVAL: dict[str, Check] = {
     "value": _or_null(_number),
@@ -242,7 +249,7 @@ _RESULT = _object(
         "rounds": _list(_object({"round": _whole, **_INTERVAL}, {"reason": _text})),
         "models": _list(_object({"rank": _whole, "path": _text, **_TRAINED, **_SEARCHED}, _ADDED)),
         "truth": _list(_object({**_TRAINED, **_SEARCHED}, _ADDED)),
-        "baselines": _list(_object({"name": _text, **_TRAINED}, {})),
+        "baselines": _list(_object({"name": _text, **_TRAINED}, _JOINED)),
         "pareto_front": _list(
             _object(
                 {

@@ -77,6 +77,8 @@ class SearchSettings:
     embedding_l2: float | None = _option(
         None, "L2 penalty of the embeddings; else the recipe's, which 'default' chooses on the data"
     )
+    dropout: float | None = _option(None, "share of hidden outputs dropped; else the recipe's")
+    learning_rate: float | None = _option(None, "peak learning rate; else the recipe's")
     precision: str = _option("auto", "of the matrix products while training", PRECISIONS)
     supernet_epochs: int | None = _option(None, "epochs of supernet training; else the recipe's")
     scratch_epochs: int | None = _option(None, "most epochs from scratch; else the recipe's")
@@ -88,6 +90,7 @@ class SearchSettings:
     objectives: str = _option("logloss", "what to optimise, such as logloss,flops")
     top: int = _option(3, "best architectures to train from scratch and to keep")
     scratch_seeds: int = _option(3, "training seeds of each model that is kept")
+    ensemble: bool = _option(False, "also measure the mean of the seeds' probabilities")
     truth: int = _option(6, "random ones trained beside them: they measure rankings, and may win")
     no_baselines: bool = _option(False, "do not train DNN, DeepFM and DCNv2 beside them")
     seed: int = _option(0, "seed of everything")
@@ -107,6 +110,10 @@ class SearchSettings:
             value, choices = getattr(self, field.name), field.metadata["choices"]
             if choices and value not in choices:
                 raise RunError(f"{field.name} is {value!r}; {nearest(str(value), choices)}")
+            if field.name == "dropout" and value is not None and not 0 <= value < 1:
+                raise RunError(f"dropout is {value}; expected 0 or more, below 1")
+            if field.name == "learning_rate" and value is not None and value <= 0:
+                raise RunError(f"learning_rate is {value}; expected above 0")
             low = _LEAST.get(field.name, 1)
             if isinstance(value, int) and not isinstance(value, bool) and value < low:
                 raise RunError(f"{field.name} is {value}; expected at least {low}")
@@ -152,6 +159,18 @@ class SearchSettings:
         if not isinstance(values, dict):
             raise RunError(f"{path}: settings are a JSON object, not {type(values).__name__}")
         return values
+
+
+_OF_TRAINING = (
+    "data valid test label drop format schema time_column encoder min_count on_error rows "
+    "embedding_dim recipe embedding_l2 dropout learning_rate precision batch_size ensemble seed "
+    "device jobs"
+)
+TRAIN_SETTINGS = {name: name for name in _OF_TRAINING.split()} | {
+    "scratch_epochs": "epochs",
+    "scratch_seeds": "seeds",
+}
+"""The settings that `dagsmith train` takes too, and what they are called there."""
 
 
 def plain_type(hint: Any) -> tuple[type, bool]:

@@ -16,9 +16,11 @@ from dagsmith.errors import RunError
 from dagsmith.job import Job
 from dagsmith.predictor import GNNPredictor
 from dagsmith.search import make_sampler, run_search, select_finalists
-from dagsmith.supernet.handmade import HANDMADE
 from dagsmith.training import (
+    BASELINES,
+    baseline,
     fit_recipe,
+    search_probes,
     subnet_evaluator,
     train_shared,
     training_of,
@@ -53,7 +55,7 @@ def stage_data(job: Job) -> dict[str, Any]:
 
 def stage_recipe(job: Job) -> dict[str, Any]:
     """Fit the training recipe to the data."""
-    return fit_recipe(job)
+    return fit_recipe(job, lambda: search_probes(job))
 
 
 def stage_supernet(job: Job) -> dict[str, Any]:
@@ -162,11 +164,11 @@ def _validation_loss(job: Job, training: Training) -> float:
 
 def stage_baselines(job: Job) -> dict[str, Any]:
     """Train the hand-made models by the same recipe and seeds, each with a penalty of its own."""
-    names = [] if job.settings.no_baselines else list(HANDMADE)
+    names = [] if job.settings.no_baselines else list(BASELINES)
     train_models(
         job,
         [
-            training_of(job, "baselines", name, seed)
+            training_of(job, "baselines", baseline(job, name), seed, name)
             for name in names
             for seed in scratch_seeds(job)
         ],

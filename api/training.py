@@ -1,24 +1,21 @@
 """What the stages ask of the supernet room: a recipe, a trained supernet, models from scratch."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
 
 from dagsmith.data.evaluations import Evaluator
 from dagsmith.errors import RunError
 from dagsmith.files import write_text
 from dagsmith.job import Job
 from dagsmith.machine import cores, memory
-from dagsmith.space import Architecture
+from dagsmith.space import Architecture, named_architecture
 from dagsmith.supernet.evaluator import SubnetScoring, SupernetEvaluator
-from dagsmith.supernet.handmade import HANDMADE
 from dagsmith.supernet.inputs import pick_device
-from dagsmith.supernet.model import ClickModel
 from dagsmith.supernet.penalty import Losses, choose_penalties
 from dagsmith.supernet.precision import pick_precision
 from dagsmith.supernet.recipes import RECIPES, Recipe, sized_for
@@ -28,20 +25,22 @@ from dagsmith.trainings import Training
 
 _PENALTIES = "penalties.json"
 """Losses measured while the penalty is chosen; goes when it is."""
-_SEARCHED = "searched"
-"""Stands for all architectures of the space among the hand-made models."""
+SEARCHED = "searched"
+"""Stands for all architectures of the space among the models that have a penalty."""
 SUPERNET = "supernet.safetensors"
 CHECKPOINT = "supernet.training.safetensors"
 _PROCESS_BYTES = 2**29
 """What a process that trains holds beside the table, about."""
 
+BASELINES = ("dnn", "deepfm", "dcnv2")
+"""Hand-made models that a search trains beside its own."""
 SUPERNET_BATCH = 4
 """How many times smaller than alone a supernet's batches are: a step trains one subnet only, so
 the shared weights need more of them."""
 
 
-def fit_recipe(job: Job) -> dict[str, Any]:
-    """Fit the recipe to the data: batch size and, unless given, the embedding penalty."""
+def base_recipe(job: Job) -> Recipe:
+    """The recipe as it was asked for, sized for the data; its penalty is not chosen yet."""
     settings = job.settings
     recipe = replace(
         RECIPES[settings.recipe],
@@ -53,20 +52,41 @@ def fit_recipe(job: Job) -> dict[str, Any]:
         "epochs": settings.scratch_epochs,
         "batch_size": settings.batch_size,
         "embedding_l2": settings.embedding_l2,
+        "lr": settings.learning_rate,
+        "dropout": settings.dropout,
     }
     changed: Mapping[str, Any] = {key: value for key, value in given.items() if value is not None}
-    recipe = replace(recipe, **changed)
+    return replace(recipe, **changed)
+
+
+def search_probes(job: Job) -> dict[str, Architecture]:
+    """The models whose penalties a search fits: one for all searched ones, and the baselines.
+
+    Each hand-made model has its own penalty: a comparison with models held down by that of
+    another would flatter the search.
+    """
+    models = {SEARCHED: _probe(job)}
+    if not job.settings.no_baselines:
+        models |= {name: baseline(job, name, base_recipe(job)) for name in BASELINES}
+    return models
+
+
+def fit_recipe(job: Job, models: Callable[[], Mapping[str, Architecture]]) -> dict[str, Any]:
+    """Fit the recipe to the data: batch size and, unless given, embedding penalties.
+
+    Args:
+        job: what is trained.
+        models: gives the models to fit penalties for, by name; the first one's is the recipe's.
+    """
+    settings, recipe = job.settings, base_recipe(job)
     if settings.recipe != "default" or settings.embedding_l2 is not None:
         return {"recipe": asdict(recipe), "handmade": {}, "probes": {}}
-    # Each hand-made model has its own penalty: a comparison with models held down by that of
-    # another would flatter the search.
-    models: dict[str, Architecture | str] = {_SEARCHED: _probe(job)}
-    models |= {} if settings.no_baselines else {name: name for name in HANDMADE}
+    probes = models()
     kept = job.path / _PENALTIES
     choices = choose_penalties(
         {
-            name: training_of(job, "recipe", model, settings.seed, recipe).build(job.dataset)
-            for name, model in models.items()
+            name: training_of(job, "recipe", model, settings.seed, recipe=recipe).build(job.dataset)
+            for name, model in probes.items()
         },
         job.dataset,
         recipe,
@@ -78,15 +98,15 @@ def fit_recipe(job: Job) -> dict[str, Any]:
         progress=job.progress.told,
     )
     kept.unlink(missing_ok=True)
-    recipe = choices[_SEARCHED].recipe
-    handmade = {name: choices[name].recipe.embedding_l2 for name in models if name != _SEARCHED}
-    chosen = [f"{recipe.embedding_l2:g}"] + [f"{name} {l2:g}" for name, l2 in handmade.items()]
-    job.progress.say(f"recipe: embedding penalty {', '.join(chosen)}")
-    probes = {
+    recipe = next(iter(choices.values())).recipe
+    handmade = {name: choices[name].recipe.embedding_l2 for name in probes if name != SEARCHED}
+    chosen = [f"{name} {choices[name].recipe.embedding_l2:g}" for name in probes]
+    job.progress.say(f"recipe: embedding penalty of {', '.join(chosen)}")
+    tried = {
         name: {f"{penalty:g}": loss for penalty, loss in choice.logloss.items()}
         for name, choice in choices.items()
     }
-    return {"recipe": asdict(recipe), "handmade": handmade, "probes": probes}
+    return {"recipe": asdict(recipe), "handmade": handmade, "probes": tried}
 
 
 def _read_losses(path: Path) -> Losses:
@@ -130,26 +150,42 @@ def subnet_evaluator(job: Job) -> Evaluator:
 
 
 def training_of(
-    job: Job, stage: str, model: Architecture | str, seed: int, recipe: Recipe | None = None
+    job: Job,
+    stage: str,
+    model: Architecture,
+    seed: int,
+    name: str = "",
+    recipe: Recipe | None = None,
 ) -> Training:
     """A training from scratch of this job.
 
     Args:
         job: the search.
         stage: ``"scratch"`` or ``"baselines"``; the folder in which its results lie.
-        model: an architecture, or the name of a hand-made model.
+        model: what to train.
         seed: of initial weights and order of rows.
+        name: of a hand-made model; its folder and its recipe go by it.
         recipe: how to train; else what the recipe stage left for such a model.
     """
-    key = model if isinstance(model, str) else model.key
     return Training(
         model,
-        recipe or scratch_recipe(job, key),
+        recipe or scratch_recipe(job, name),
         seed,
         job.dataset.path,
-        job.path / stage / f"{key}-{seed}",
-        job.settings.embedding_dim,
+        job.path / stage / f"{name or model.key}-{seed}",
         job.settings.device,
+        name,
+    )
+
+
+def baseline(job: Job, name: str, recipe: Recipe | None = None) -> Architecture:
+    """A hand-made model over the features of the data, with the recipe's dropout."""
+    return named_architecture(
+        name,
+        len(job.dataset.dense_features),
+        len(job.dataset.fields),
+        embedding_dim=job.settings.embedding_dim,
+        dropout=(recipe or scratch_recipe(job)).dropout,
     )
 
 
@@ -208,15 +244,3 @@ def _supernet(job: Job) -> Supernet:
         normalise=recipe.normalise,
         device=job.settings.device,
     )
-
-
-def hand_made_costs(model: ClickModel) -> dict[str, float]:
-    """Parameters and FLOPs of a hand-made model, counted as `dagsmith.hardware` counts.
-
-    Every linear layer is applied once per row, so its multiply-accumulates are its weights.
-    """
-    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    return {
-        "parameters": float(model.parameter_count()),
-        "flops": float(sum(module.weight.numel() for module in linear)),
-    }

@@ -19,7 +19,6 @@ from dagsmith.metrics import documented
 from dagsmith.network import WEIGHTS, save_weights
 from dagsmith.progress import Progress
 from dagsmith.space import Architecture
-from dagsmith.supernet.handmade import HANDMADE
 from dagsmith.supernet.metrics import MetricError
 from dagsmith.supernet.model import ClickModel
 from dagsmith.supernet.network import Network
@@ -40,51 +39,48 @@ class Training:
     """One model to train from scratch, and where its weights and figures go.
 
     Args:
-        model: an architecture, or the name of a hand-made model.
+        model: its architecture.
         recipe: how to train.
         seed: of initial weights and order of rows.
         data: folder of the prepared data set.
         folder: where the weights and the figures are kept.
-        dim: width of a hand-made model's embedding vectors; an architecture says its own.
         device: where to train.
+        name: what to call it; the beginning of its key where empty.
     """
 
-    model: Architecture | str
+    model: Architecture
     recipe: Recipe
     seed: int
     data: Path
     folder: Path
-    dim: int = 16
     device: str = "auto"
+    name: str = ""
 
     @property
     def key(self) -> str:
-        """Of the architecture, or the hand-made model's name."""
-        return self.model if isinstance(self.model, str) else self.model.key
+        """Of the architecture."""
+        return self.model.key
 
     @property
     def title(self) -> str:
         """What to call it in a line of progress."""
-        return f"{self.key[:12]}, seed {self.seed}"
+        return f"{self.name or self.key[:12]}, seed {self.seed}"
 
     def build(self, dataset: Dataset) -> ClickModel:
         """The model, freshly initialised."""
-        recipe = self.recipe
-        if isinstance(self.model, str):
-            width = max(1, len(dataset.dense_features))
-            return HANDMADE[self.model](
-                width, dataset.fields, dim=self.dim, seed=self.seed, std=recipe.embedding_std
-            )
         return Network(
             self.model,
             dataset.fields,
             seed=self.seed,
-            std=recipe.embedding_std,
-            normalise=recipe.normalise,
+            std=self.recipe.embedding_std,
+            normalise=self.recipe.normalise,
         )
 
     def outcome(self) -> dict[str, Any] | None:
-        """``{seed, seconds, valid, test}`` or ``{seed, failure}``; None if it is not finished."""
+        """Figures, or ``{seed, failure}``; None if it is not finished.
+
+        Figures are ``seed, seconds, epochs, best_epoch, rows_per_second, valid, test``.
+        """
         try:
             return dict(json.loads((self.folder / FIGURES).read_text(encoding="utf-8")))
         except FileNotFoundError:
@@ -118,6 +114,9 @@ def train(training: Training, progress: Progress) -> None:
     else:
         save_weights(training.folder / WEIGHTS, trained.model, training.key)
         figures["seconds"] = round(time.monotonic() - start, 3)
+        figures["epochs"], figures["best_epoch"] = trained.epochs, trained.best_epoch
+        rows = trained.epochs * len(dataset.train)
+        figures["rows_per_second"] = round(rows / trained.seconds, 1)
         figures |= {name: documented(trained.metrics[name]) for name in ("valid", "test")}
     write_text(training.folder / FIGURES, json.dumps(figures, indent=2, allow_nan=False) + "\n")
 

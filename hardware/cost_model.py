@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dagsmith.space import Architecture, Population, Vocabulary
-from dagsmith.space.ctr import KINDS
+from dagsmith.space.ctr import PLUS_KINDS
 
 
 class CostError(ValueError):
@@ -45,7 +45,7 @@ class CostModel(Protocol):
 def costs(
     architectures: Population | Sequence[Architecture],
     models: Sequence[CostModel],
-    vocabulary: Vocabulary = KINDS,
+    vocabulary: Vocabulary = PLUS_KINDS,
 ) -> dict[str, NDArray[np.float64]]:
     """Cost `architectures` under each model.
 

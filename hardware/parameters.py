@@ -13,7 +13,7 @@ from dagsmith.space import Population
 
 @dataclass(frozen=True)
 class Parameters:
-    """Weights and biases of the live graph, ``sum of (inputs + 1) * outputs``.
+    """Weights and biases of the live graph, ``sum of inputs * outputs + biases``.
 
     The scales and shifts of normalisation are not counted: they are a choice of training, and
     below 2 % of these networks.
@@ -34,7 +34,8 @@ class Parameters:
     def cost(self, population: Population) -> NDArray[np.float64]:
         """Return the parameters of each architecture, ``[batch]``."""
         work = workload(population)
-        total = np.einsum("bnm,bnm->b", work.inputs + 1, work.outputs)
+        total = np.einsum("bnm,bnm->b", work.inputs, work.outputs)
+        total = total + work.biases.sum(axis=(1, 2))
         if self.cardinalities is None:
             return np.asarray(total)
         inputs = population.kind == population.vocabulary.index["sparse_input"]
@@ -46,5 +47,8 @@ class Parameters:
                 f"{int(rows[wrong][0])} sparse fields; expected one per field"
             )
         width = np.where(inputs, dim, 0.0).sum(axis=1, dtype=np.float64)
+        if "first_order" in population.vocabulary:
+            first = population.kind == population.vocabulary.index["first_order"]
+            width = width + first.any(axis=1)
         tables = sum(self.cardinalities) * width
         return np.asarray(total + tables)

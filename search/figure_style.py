@@ -17,7 +17,18 @@ BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 INK, MUTED, PALE, GRID = "#1f2933", "#66727f", "#a9b4c0", "#e6eaee"
 
 METRIC_TITLES = {"logloss": "log loss", "auc": "AUC", "normalised_entropy": "normalised entropy"}
-MODEL_TITLES = {"dnn": "DNN", "deepfm": "DeepFM", "dcnv2": "DCNv2"}
+MODEL_TITLES = {
+    "lr": "LR",
+    "fm": "FM",
+    "dnn": "DNN",
+    "deepfm": "DeepFM",
+    "dcnv2": "DCNv2",
+    "dlrm": "DLRM",
+    "autoint": "AutoInt",
+    "xdeepfm": "xDeepFM",
+    "finalmlp": "FinalMLP",
+    "masknet": "MaskNet",
+}
 JOINT_TITLES = {
     "predictor-supernet": "predictor → supernet",
     "supernet-scratch": "supernet → from scratch",

@@ -2,6 +2,7 @@
 
 from dagsmith.space.architecture import Architecture, Edge, Node
 from dagsmith.space.cells import CELL_KINDS, CELL_OPERATIONS
+from dagsmith.space.click_space import ClickSpace
 from dagsmith.space.component import (
     Attribute,
     Categorical,
@@ -13,15 +14,17 @@ from dagsmith.space.component import (
 )
 from dagsmith.space.csco import CSCOSpace, csco_cifar10, csco_imagenet
 from dagsmith.space.ctr import Block
+from dagsmith.space.ctr_plus import CTRPlusSpace, ctr_plus
 from dagsmith.space.drawing import draw
 from dagsmith.space.errors import ArchitectureError, SpaceError
+from dagsmith.space.handmade import HANDMADE, NAMED, named_architecture
 from dagsmith.space.isomorphism import isomorphism_fingerprint
 from dagsmith.space.nasbench101 import NASBench101Space, enumerate_cells
 from dagsmith.space.nasbench201 import NASBench201Space
 from dagsmith.space.nasbench_macro import NASBenchMacroSpace
 from dagsmith.space.nasrec import NASRecSpace, nasrec_full, nasrec_small
 from dagsmith.space.nasrec_pim import NASRecPIMSpace, nasrec_pim, nasrec_pim_small
-from dagsmith.space.offered import SPACES, CTRSpace
+from dagsmith.space.offered import SPACES
 from dagsmith.space.pids import PIDSSpace, pids_classification, pids_segmentation
 from dagsmith.space.population import ABSENT, Population
 from dagsmith.space.published import PublishedNet, published_nets
@@ -32,14 +35,17 @@ __all__ = [
     "ABSENT",
     "CELL_KINDS",
     "CELL_OPERATIONS",
+    "HANDMADE",
+    "NAMED",
     "SPACES",
     "Architecture",
     "ArchitectureError",
     "Attribute",
     "Block",
     "CSCOSpace",
-    "CTRSpace",
+    "CTRPlusSpace",
     "Categorical",
+    "ClickSpace",
     "ComponentKind",
     "Edge",
     "Flag",
@@ -63,9 +69,11 @@ __all__ = [
     "Vocabulary",
     "csco_cifar10",
     "csco_imagenet",
+    "ctr_plus",
     "draw",
     "enumerate_cells",
     "isomorphism_fingerprint",
+    "named_architecture",
     "nasrec_full",
     "nasrec_pim",
     "nasrec_pim_small",

@@ -1,7 +1,8 @@
 """The parts of a CTR model: its component kinds, its operators, and the decisions of one block.
 
 Two kinds of tensors flow: dense ``[batch, width]`` and sparse ``[batch, dim, rows]`` (a stack of
-`rows` embedding vectors). Operators are those of NASRec (Zhang et al., WWW 2023, arXiv 2207.07187).
+`rows` embedding vectors). `KINDS` are the operators of NASRec (Zhang et al., WWW 2023, arXiv
+2207.07187); `PLUS_KINDS` adds the layers that hand-made models are built of.
 """
 
 from dataclasses import dataclass
@@ -32,6 +33,45 @@ KINDS = Vocabulary(
         ComponentKind("head", (), ("dense", "sparse")),
     )
 )
+
+NORMS = ("none", "layer", "batch")
+"""How a layer's outputs are normalised before its ReLU."""
+
+PLUS_KINDS = Vocabulary(
+    (
+        *(kind for kind in KINDS.kinds if kind.name != "head"),
+        # The logit: weights times what is dense, sparse, or sparse and summed over the embedding
+        # dimension (pooled); terms that are logits already are added.
+        ComponentKind("head", (), ("dense", "sparse", "pooled", "logit")),
+        # One weight per id, as in a logistic regression; a dense tensor of one column per field.
+        ComponentKind("first_order", (Number("fields", "log"),), ()),
+        ComponentKind("flat", (), ("dense", "sparse")),
+        ComponentKind("field_norm", (), ("sparse",)),
+        ComponentKind(
+            "field_gate", (Number("context"), Number("width", "log")), ("dense", "sparse")
+        ),
+        ComponentKind(
+            "layer",
+            (Number("width", "log"), Categorical("norm", NORMS), Number("dropout")),
+            ("dense",),
+        ),
+        ComponentKind("cross", (Number("rank"),), ("base", "dense")),
+        ComponentKind("pairs", (), ("dense", "sparse")),
+        ComponentKind("fm_logit", (), ("sparse",)),
+        ComponentKind("cin", (Number("rows", "log"),), ("base", "sparse")),
+        ComponentKind(
+            "field_attention", (Number("width", "log"), Number("heads", "log")), ("sparse",)
+        ),
+        ComponentKind(
+            "mask_block", (Number("width", "log"), Number("hidden", "log")), ("base", "dense")
+        ),
+        ComponentKind("fusion", (Number("heads", "log"),), ("left", "right")),
+    )
+)
+"""The kinds of `dagsmith.space.ctr_plus`; the operators' files in the supernet have the formulas.
+
+Numbers of 0: no context (the gate reads all fields; k is the k-th field), full rank.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dagsmith.space.architecture import Architecture, Edge, Node
+from dagsmith.space.click_space import ClickSpace
 from dagsmith.space.component import Value
 from dagsmith.space.ctr import (
     DENSE_OPERATORS,
@@ -26,13 +27,13 @@ from dagsmith.space.ctr import (
 )
 from dagsmith.space.errors import SpaceError, nearest
 from dagsmith.space.population import ABSENT, Population
-from dagsmith.space.search_space import Genotype, Genotypes, SearchSpace, Slot
+from dagsmith.space.search_space import Genotype, Genotypes, Slot
 
 WIDTHS = (16, 32, 64, 128, 256, 512, 768, 1024)
 ROWS = (16, 32, 48, 64)
 
 
-class NASRecSpace(SearchSpace):
+class NASRecSpace(ClickSpace):
     """`blocks` choice blocks over the raw features; see `nasrec_small` and `nasrec_full`.
 
     Args:
@@ -98,6 +99,7 @@ class NASRecSpace(SearchSpace):
         self.rows = tuple(rows)
         self.connection_cap = connection_cap
         self.embedding_dim = embedding_dim
+        self.embedding_dims = (embedding_dim,)
         self.slots = tuple(slot for block in range(1, blocks + 1) for slot in self._slots(block))
         self._column = {slot.name: column for column, slot in enumerate(self.slots)}
 
@@ -418,7 +420,7 @@ def nasrec_small(
     sparse_fields: int,
     *,
     blocks: int = 7,
-    widths: Sequence[int] = WIDTHS,
+    widths: Sequence[int] | None = None,
     rows: Sequence[int] = ROWS,
     connection_cap: int = 4,
     embedding_dim: int = 16,
@@ -431,7 +433,7 @@ def nasrec_small(
         dense_operators=("fc", "dot_product"),
         sparse_operators=("efc",),
         blocks=blocks,
-        widths=widths,
+        widths=widths or WIDTHS,
         rows=rows,
         connection_cap=connection_cap,
         embedding_dim=embedding_dim,
@@ -443,7 +445,7 @@ def nasrec_full(
     sparse_fields: int,
     *,
     blocks: int = 7,
-    widths: Sequence[int] = WIDTHS,
+    widths: Sequence[int] | None = None,
     rows: Sequence[int] = ROWS,
     connection_cap: int = 4,
     embedding_dim: int = 16,
@@ -456,7 +458,7 @@ def nasrec_full(
         dense_operators=DENSE_OPERATORS,
         sparse_operators=SPARSE_OPERATORS,
         blocks=blocks,
-        widths=widths,
+        widths=widths or WIDTHS,
         rows=rows,
         connection_cap=connection_cap,
         embedding_dim=embedding_dim,

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dagsmith.space.architecture import Architecture, Edge, Node
+from dagsmith.space.click_space import ClickSpace
 from dagsmith.space.component import Value
 from dagsmith.space.ctr import KINDS
 from dagsmith.space.errors import SpaceError, nearest
-from dagsmith.space.nasrec import ROWS, WIDTHS, NASRecSpace, nasrec_full, nasrec_small
+from dagsmith.space.nasrec import ROWS, NASRecSpace, nasrec_full, nasrec_small
 from dagsmith.space.pim import CROSSBAR, MAPPING, MEMORY, PIM_KINDS, TIERS
 from dagsmith.space.population import ABSENT, Population
-from dagsmith.space.search_space import Genotype, Genotypes, SearchSpace, Slot
+from dagsmith.space.search_space import Genotype, Genotypes, Slot
 
 BITS = (4, 8)
 KNOBS: dict[str, tuple[Value, ...]] = {
@@ -37,7 +38,7 @@ KNOBS: dict[str, tuple[Value, ...]] = {
 """Choices of each knob, unless said otherwise."""
 
 
-class NASRecPIMSpace(SearchSpace):
+class NASRecPIMSpace(ClickSpace):
     """A NASRec space joined with hardware knobs; see `nasrec_pim`.
 
     The first slots are the model's, as its own space has them; the hardware's follow.
@@ -61,6 +62,8 @@ class NASRecPIMSpace(SearchSpace):
             if knob not in KNOBS:
                 raise SpaceError(f"no hardware knob {knob!r}; {nearest(knob, KNOBS)}")
         self.name, self.model, self.kinds = name, model, PIM_KINDS
+        self.dense_width, self.sparse_fields = model.dense_width, model.sparse_fields
+        self.embedding_dims = model.embedding_dims
         self.knobs = KNOBS | {knob: tuple(choices) for knob, choices in (knobs or {}).items()}
         blocks = range(1, model.blocks + 1)
         sides = [f"block{number}.{side}" for number in blocks for side in ("dense", "sparse")]
@@ -75,21 +78,6 @@ class NASRecPIMSpace(SearchSpace):
         for place in self.places:
             slots += [Slot(f"{place}.{a.name}", self.knobs[a.name]) for a in MAPPING.attributes]
         return slots
-
-    @property
-    def dense_width(self) -> int:
-        """Width of the dense input."""
-        return self.model.dense_width
-
-    @property
-    def sparse_fields(self) -> int:
-        """Rows of the sparse input."""
-        return self.model.sparse_fields
-
-    @property
-    def embedding_dim(self) -> int:
-        """Width of an embedding vector."""
-        return self.model.embedding_dim
 
     def envelope(self) -> list[Architecture]:
         """The model's: hardware adds no shared weights."""
@@ -205,7 +193,7 @@ def nasrec_pim(
     sparse_fields: int,
     *,
     blocks: int = 7,
-    widths: Sequence[int] = WIDTHS,
+    widths: Sequence[int] | None = None,
     rows: Sequence[int] = ROWS,
     connection_cap: int = 4,
     embedding_dim: int = 16,
@@ -229,7 +217,7 @@ def nasrec_pim_small(
     sparse_fields: int,
     *,
     blocks: int = 7,
-    widths: Sequence[int] = WIDTHS,
+    widths: Sequence[int] | None = None,
     rows: Sequence[int] = ROWS,
     connection_cap: int = 4,
     embedding_dim: int = 16,

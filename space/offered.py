@@ -1,17 +1,36 @@
 """The named spaces over a click log, as the command line offers them."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Protocol
 
-from dagsmith.space.nasrec import NASRecSpace, nasrec_full, nasrec_small
-from dagsmith.space.nasrec_pim import NASRecPIMSpace, nasrec_pim, nasrec_pim_small
+from dagsmith.space.click_space import ClickSpace
+from dagsmith.space.ctr_plus import ctr_plus
+from dagsmith.space.nasrec import nasrec_full, nasrec_small
+from dagsmith.space.nasrec_pim import nasrec_pim, nasrec_pim_small
 
-CTRSpace = NASRecSpace | NASRecPIMSpace
-"""A space of CTR models, alone or joined with their hardware: what a supernet can be made of."""
 
-SPACES: dict[str, Callable[..., CTRSpace]] = {
+class MakeSpace(Protocol):
+    """Makes a space for the features of a data set."""
+
+    def __call__(
+        self,
+        dense_features: int,
+        sparse_fields: int,
+        /,
+        *,
+        blocks: int = ...,
+        widths: Sequence[int] | None = ...,
+        embedding_dim: int = ...,
+    ) -> ClickSpace:
+        """The space; `blocks` of NASRec's kind, widths None for its own list."""
+        ...
+
+
+SPACES: dict[str, MakeSpace] = {
     "nasrec-small": nasrec_small,
     "nasrec-full": nasrec_full,
     "nasrec-pim": nasrec_pim,
     "nasrec-pim-small": nasrec_pim_small,
+    "ctr-plus": ctr_plus,
 }
 """The named spaces, each made from the field counts of the data."""

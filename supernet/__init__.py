@@ -4,7 +4,6 @@ from dagsmith.supernet.bank import WeightBank
 from dagsmith.supernet.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from dagsmith.supernet.embedding import EmbeddingTable
 from dagsmith.supernet.evaluator import SubnetScoring, SupernetEvaluator
-from dagsmith.supernet.handmade import DNN, HANDMADE, DCNv2, DeepFM
 from dagsmith.supernet.inputs import pick_device
 from dagsmith.supernet.metrics import (
     Calibration,
@@ -40,8 +39,6 @@ from dagsmith.supernet.train_supernet import (
 )
 
 __all__ = [
-    "DNN",
-    "HANDMADE",
     "MODES",
     "NASREC_SUPERNET",
     "PENALTIES",
@@ -49,8 +46,6 @@ __all__ = [
     "Calibration",
     "CheckpointError",
     "ClickModel",
-    "DCNv2",
-    "DeepFM",
     "EmbeddingTable",
     "Losses",
     "MetricError",

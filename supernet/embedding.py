@@ -10,7 +10,7 @@ from dagsmith.data import SparseField
 
 
 class EmbeddingTable(nn.Module):
-    """One fused table for all fields, ``[rows, dim]``, with an offset per column.
+    """One fused table for all fields, ``[rows, first + dim]``, with an offset per column.
 
     A look-up costs one gather over the rows touched, and with `sparse` its gradient lists just
     those rows. A multi-valued field is the mean of its ids' vectors, padding (id 0) left out.
@@ -28,6 +28,10 @@ class EmbeddingTable(nn.Module):
             small, rare ids' most; without this a LayerNorm above would see the biases instead.
             Vectors much smaller than 3e-3 (the root of its constant 1e-5) stay below unit variance,
             so that fields which carry nothing are not blown up.
+        first_order: put a column before the vectors: one weight per id, never normalised.
+
+    Attributes:
+        first: columns before the vectors, 0 or 1.
     """
 
     offsets: Tensor
@@ -43,10 +47,12 @@ class EmbeddingTable(nn.Module):
         row_cap: int | None = None,
         normalise: bool = False,
         std: float | None = None,
+        first_order: bool = False,
     ) -> None:
         super().__init__()
         self.fields = tuple(fields)
         self.dim = dim
+        self.first = int(first_order)
         self.sparse = sparse
         sizes = [min(field.cardinality, row_cap or field.cardinality) for field in fields]
         starts = torch.tensor([0, *sizes]).cumsum(0)
@@ -60,7 +66,7 @@ class EmbeddingTable(nn.Module):
             size < field.cardinality for size, field in zip(sizes, fields, strict=True)
         )
         generator = torch.Generator().manual_seed(seed)
-        weight = torch.empty(int(starts[-1]), dim)
+        weight = torch.empty(int(starts[-1]), self.first + dim)
         for start, size in zip(starts.tolist(), sizes, strict=False):
             deviation = (2.0 / (size + dim)) ** 0.5 if std is None else std
             weight[start : start + size].normal_(0.0, deviation, generator=generator)
@@ -68,7 +74,7 @@ class EmbeddingTable(nn.Module):
         self.norm = nn.BatchNorm1d(dim * len(self.fields), affine=False) if normalise else None
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Look up ids ``[batch, columns]`` and return ``[batch, dim, fields]``."""
+        """Look up ids ``[batch, columns]`` and return ``[batch, first + dim, fields]``."""
         rows = (ids % self.cardinality if self._wraps else ids) + self.offsets
         vectors = functional.embedding(rows, self.weight, sparse=self.sparse)
         if any(field.multivalued for field in self.fields):
@@ -78,8 +84,9 @@ class EmbeddingTable(nn.Module):
             return stacked
         # One row, as the last batch of an epoch may be, has no variance of its own.
         self.norm.train(self.training and len(stacked) > 1)
-        normalised: Tensor = self.norm(stacked.flatten(1))
-        return normalised.view_as(stacked)
+        vectors = stacked[:, self.first :]
+        normalised: Tensor = self.norm(vectors.flatten(1)).view_as(vectors)
+        return torch.cat([stacked[:, :1], normalised], dim=1) if self.first else normalised
 
     def _pooled(self, ids: Tensor, vectors: Tensor) -> Tensor:
         """Vectors per column ``[batch, columns, dim]`` to vectors per field."""

@@ -120,25 +120,25 @@ class SupernetEvaluator:
     ) -> Tensor:
         """What the logit reads, flattened, with a last column of ones, ``[rows, features]``."""
         dense, sparse, label = rows
-        size = 1 + sum(
-            math.prod(plan.weights[name].shape)
-            for name in ("head/dense", "head/sparse")
-            if name in plan.weights
-        )
+        size = 1 + plan.has_offset + sum(math.prod(plan.weights[name].shape) for name in plan.head)
         result = torch.ones(len(label), size, device=dense.device)
+        first = self.supernet.embedding.first
         for start in range(0, len(label), self.scoring.batch_size):
             part = slice(start, start + self.scoring.batch_size)
             with computing(self.scoring.precision, dense.device):
-                top_dense, top_sparse = features(plan, weights, dense[part], sparse[part])
-            width = top_dense.shape[1]
-            result[part, :width] = top_dense
-            result[part, width:-1] = top_sparse.flatten(1)
+                tops, offset = features(plan, weights, dense[part], sparse[part], first=first)
+            at = 0
+            for top in [*tops, *([] if offset is None else [offset.unsqueeze(1)])]:
+                result[part, at : at + top.shape[1]] = top
+                at += top.shape[1]
         return result
 
 
 def _head(plan: Plan, weights: Mapping[str, Tensor]) -> Tensor:
     """The supernet's own head for this plan, in the order of `SupernetEvaluator._features`."""
-    parts = [
-        weights[name].flatten() for name in ("head/dense", "head/sparse") if name in plan.weights
-    ]
-    return torch.cat([*parts, weights["head/bias"]]).detach()
+    parts = [weights[name].flatten() for name in plan.head]
+    bias = weights["head/bias"]
+    if plan.has_offset:
+        # What is a logit already counts once; a refit may weigh it otherwise.
+        parts.append(torch.ones_like(bias))
+    return torch.cat([*parts, bias]).detach()

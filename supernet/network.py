@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from dagsmith.data import SparseField
 from dagsmith.space import Architecture
 from dagsmith.supernet.bank import initialise
+from dagsmith.supernet.batch_norm import RunningStatistics
 from dagsmith.supernet.embedding import EmbeddingTable
 from dagsmith.supernet.model import ClickModel
 from dagsmith.supernet.plan import compile_plan, features, logits
@@ -39,14 +40,21 @@ class Network(ClickModel):
         super().__init__()
         self.architecture = architecture
         self.plan = compile_plan(architecture)
-        dims = [node["dim"] for node in architecture.nodes if node.kind == "sparse_input"]
+        first_order = self.plan.first_order is not None
         self.embedding = (
             EmbeddingTable(
-                fields, int(dims[0]), sparse=False, seed=seed, normalise=normalise, std=std
+                fields,
+                self.plan.dim,
+                sparse=False,
+                seed=seed,
+                normalise=normalise,
+                std=std,
+                first_order=first_order,
             )
-            if dims
+            if self.plan.dim or first_order
             else None
         )
+        self.statistics = RunningStatistics(self.plan.batch_norms)
         generator = torch.Generator().manual_seed(seed + 1)
         self.weights = nn.ParameterDict(
             {
@@ -57,9 +65,17 @@ class Network(ClickModel):
 
     def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
         """Logits of the click probability, ``[batch]``."""
-        sparse = (
-            self.embedding(ids) if self.embedding is not None else dense.new_zeros(len(dense), 0, 0)
-        )
+        table = self.embedding
+        sparse = dense.new_zeros(len(dense), 0, 0) if table is None else table(ids)
         weights: Mapping[str, Tensor] = dict(self.weights.items())
-        dropout = self.dropout if self.training else 0.0
-        return logits(weights, *features(self.plan, weights, dense, sparse, dropout))
+        tops = features(
+            self.plan,
+            weights,
+            dense,
+            sparse,
+            first=0 if table is None else table.first,
+            training=self.training,
+            dropout=self.dropout,
+            running=self.statistics,
+        )
+        return logits(self.plan, weights, *tops)

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from dagsmith.space import Architecture, Block, CTRSpace, NASRecPIMSpace, SpaceError
+from dagsmith.space import Architecture, Block, ClickSpace, NASRecPIMSpace, NASRecSpace, SpaceError
 from dagsmith.space.errors import nearest
 
 Mode = Literal["single-operator", "single-path", "any-path", "full-path", "given"]
@@ -26,6 +26,9 @@ class PathSampler:
     During the first `warmup_steps` the full path is mixed in: with a probability that falls
     linearly from 1 to 0 all connections are taken, and independently, per block, all operators.
 
+    A space without choice blocks has the first and the last mode only, and no warm-up: a draw of
+    ``single-operator`` is then a random architecture of the space.
+
     Args:
         space: the search space.
         mode: one of `MODES`.
@@ -34,12 +37,13 @@ class PathSampler:
         given: the architectures of mode ``given``.
 
     Raises:
-        SpaceError: an unknown mode, or mode ``given`` without architectures.
+        SpaceError: an unknown mode, mode ``given`` without architectures, or a mode that needs
+            choice blocks in a space that has none.
     """
 
     def __init__(
         self,
-        space: CTRSpace,
+        space: ClickSpace,
         mode: Mode = "single-operator",
         warmup_steps: int = 0,
         seed: int = 0,
@@ -52,6 +56,10 @@ class PathSampler:
         # In a joint space the model's path is drawn as in its own space, then its hardware.
         self.joint = space if isinstance(space, NASRecPIMSpace) else None
         self.space = space.model if isinstance(space, NASRecPIMSpace) else space
+        blockwise = isinstance(self.space, NASRecSpace)
+        if not blockwise and (warmup_steps or mode not in ("single-operator", "given")):
+            asked = "a warm-up by the full path" if warmup_steps else f"sampling mode {mode!r}"
+            raise SpaceError(f"{asked} needs a space of choice blocks; {space.name!r} is none")
         self.mode = mode
         self.warmup_steps = warmup_steps
         self.seed = seed
@@ -62,13 +70,16 @@ class PathSampler:
         rng = np.random.default_rng([self.seed, step])
         if self.mode == "given":
             return self.given[int(rng.integers(len(self.given)))]
-        blocks = self.space.to_blocks(self.space.sample(1, rng)[0])
+        genotype = self.space.sample(1, rng)[0]
+        if not isinstance(self.space, NASRecSpace):
+            return self.space.decode(genotype)
+        blocks = self.space.to_blocks(genotype)
         full = max(0.0, 1.0 - step / self.warmup_steps) if self.warmup_steps else 0.0
         connect_all = self.mode == "full-path" or rng.random() < full
         chosen = []
         for number, block in enumerate(blocks, 1):
             everything = self.mode == "full-path" or rng.random() < full
-            chosen.append(self._block(number, block, everything, connect_all, rng))
+            chosen.append(self._block(self.space, number, block, everything, connect_all, rng))
         architecture = self.space.assemble(chosen)
         if self.joint is None:
             return architecture
@@ -77,6 +88,7 @@ class PathSampler:
 
     def _block(
         self,
+        space: NASRecSpace,
         number: int,
         block: Block,
         every_operator: bool,
@@ -86,14 +98,14 @@ class PathSampler:
         if every_operator:
             block = replace(
                 block,
-                dense_ops=self.space.dense_operators,
-                sparse_ops=self.space.sparse_operators,
+                dense_ops=space.dense_operators,
+                sparse_ops=space.sparse_operators,
             )
         elif self.mode == "any-path":
             block = replace(
                 block,
-                dense_ops=_some(self.space.dense_operators, rng),
-                sparse_ops=_some(self.space.sparse_operators, rng),
+                dense_ops=_some(space.dense_operators, rng),
+                sparse_ops=_some(space.sparse_operators, rng),
             )
         if every_connection:
             everything = tuple(range(number))

@@ -5,16 +5,16 @@ plan runs both; that is why a subnet inside the supernet and the same subnet ext
 same numbers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
 from dagsmith.space import Architecture, ArchitectureError, Node
 from dagsmith.space.errors import nearest
 from dagsmith.space.pim import HARDWARE
+from dagsmith.supernet.batch_norm import RunningStatistics, batch_norm
 from dagsmith.supernet.operators import OPERATORS, Operator, Source, Weight
 
 
@@ -24,6 +24,7 @@ class Step:
 
     Args:
         node: the architecture's node.
+        place: where it sits; its weights begin with it.
         operator: what runs.
         inputs: per port, the indices of the tensors read.
         sources: per port, where they come from and their sizes.
@@ -31,10 +32,32 @@ class Step:
     """
 
     node: Node
+    place: str
     operator: Operator
     inputs: Mapping[str, tuple[int, ...]]
     sources: Mapping[str, tuple[Source, ...]]
     weights: Mapping[str, str]
+
+    @property
+    def batch_normalised(self) -> bool:
+        """Whether its output is normalised over the batch."""
+        return self.node.values.get("norm") == "batch"
+
+
+@dataclass(frozen=True)
+class Top:
+    """One tensor that the logit reads.
+
+    Args:
+        index: the tensor.
+        port: ``"dense"`` or ``"sparse"`` (weighted), ``"pooled"`` (summed over the embedding
+            dimension, then weighted) or ``"logit"`` (added as it is).
+        weight: full name of its weights; empty for a logit.
+    """
+
+    index: int
+    port: str
+    weight: str
 
 
 @dataclass(frozen=True)
@@ -46,20 +69,39 @@ class Plan:
         weights: shape and initialisation of every weight needed, by full name.
         dense_input: position of the raw dense input, or None where it is not read.
         sparse_input: position of the embedding stack, or None where it is not read.
-        head_dense: positions of the dense tensors that the logit reads.
-        head_sparse: positions of the sparse tensors that the logit reads.
+        dim: embedding dimension; 0 where the stack is not read.
+        first_order: position of the weights of the ids, or None where they are not read.
+        tops: what the logit reads.
     """
 
     steps: tuple[tuple[int, Step], ...]
     weights: Mapping[str, Weight]
     dense_input: int | None
     sparse_input: int | None
-    head_dense: tuple[int, ...]
-    head_sparse: tuple[int, ...]
+    dim: int
+    first_order: int | None
+    tops: tuple[Top, ...]
 
     def parameter_count(self) -> int:
         """Number of scalar weights, embedding tables not counted."""
         return sum(_count(weight.shape) for weight in self.weights.values())
+
+    @property
+    def batch_norms(self) -> dict[str, int]:
+        """Width of every layer that is normalised over the batch, by place."""
+        return {
+            step.place: int(step.node["width"]) for _, step in self.steps if step.batch_normalised
+        }
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """Names of the head's weights, without the bias, in the order of `features`."""
+        return tuple(top.weight for top in self.tops if top.weight)
+
+    @property
+    def has_offset(self) -> bool:
+        """Whether some inputs of the head are logits already."""
+        return any(not top.weight for top in self.tops)
 
 
 def compile_plan(architecture: Architecture) -> Plan:
@@ -71,8 +113,8 @@ def compile_plan(architecture: Architecture) -> Plan:
     outputs: list[Source] = []
     steps: list[tuple[int, Step]] = []
     weights: dict[str, Weight] = {}
-    dense_input = sparse_input = None
-    head: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    inputs_at: dict[str, int] = {}
+    tops: tuple[Top, ...] | None = None
     for index, node in enumerate(architecture.nodes):
         place = node.name or f"node{index}"
         block = place.split(".")[0]
@@ -82,32 +124,37 @@ def compile_plan(architecture: Architecture) -> Plan:
                 inputs[edge.port] = (*inputs.get(edge.port, ()), edge.source)
         if node.kind in HARDWARE:
             outputs.append(Source(block, 0))
-        elif node.kind == "dense_input":
-            dense_input = index
-            outputs.append(Source(block, int(node["width"])))
-        elif node.kind == "sparse_input":
-            sparse_input = index
-            outputs.append(Source(block, int(node["rows"]), int(node["dim"])))
+        elif node.kind in ("dense_input", "sparse_input", "first_order"):
+            inputs_at[node.kind] = index
+            outputs.append(_input_size(node, block))
         elif node.kind == "head":
             if index != len(architecture.nodes) - 1:
                 raise ArchitectureError("the head of a CTR network must be its last node")
-            head = (inputs.get("dense", ()), inputs.get("sparse", ()))
-            weights |= {
-                f"head/{name}": weight
-                for name, weight in _head_weights([outputs[i] for i in head[0] + head[1]]).items()
-            }
+            tops, needed = _head(inputs, outputs)
+            weights |= needed
         else:
             operator = _operator(node)
             sources = {port: tuple(outputs[i] for i in ids) for port, ids in inputs.items()}
             needed = operator.weights(node, sources)
-            full = {name: f"{place.replace('.', '/')}/{node['operator']}/{name}" for name in needed}
-            weights |= {full[name]: weight for name, weight in needed.items()}
-            steps.append((index, Step(node, operator, inputs, sources, full)))
+            name = str(node.values.get("operator", node.kind))
+            full = {own: f"{place.replace('.', '/')}/{name}/{own}" for own in needed}
+            weights |= {full[own]: weight for own, weight in needed.items()}
+            place = place.replace(".", "/")
+            steps.append((index, Step(node, place, operator, inputs, sources, full)))
             size = operator.output(node, sources)
-            outputs.append(Source(block, size.size, size.dim))
-    if head is None:
+            outputs.append(Source(size.place or block, size.size, size.dim))
+    if tops is None:
         raise ArchitectureError("a CTR network needs a node of kind 'head'")
-    return Plan(tuple(steps), weights, dense_input, sparse_input, *head)
+    sparse = inputs_at.get("sparse_input")
+    return Plan(
+        tuple(steps),
+        weights,
+        inputs_at.get("dense_input"),
+        sparse,
+        0 if sparse is None else outputs[sparse].dim,
+        inputs_at.get("first_order"),
+        tops,
+    )
 
 
 def features(
@@ -115,67 +162,104 @@ def features(
     weights: Mapping[str, Tensor],
     dense: Tensor,
     sparse: Tensor,
+    *,
+    first: int = 0,
+    training: bool = False,
     dropout: float = 0.0,
-) -> tuple[Tensor, Tensor]:
+    running: RunningStatistics | None = None,
+) -> tuple[list[Tensor], Tensor | None]:
     """Run everything below the logit.
 
     Args:
         plan: the compiled architecture.
         weights: a tensor per name in ``plan.weights``, of exactly that shape.
         dense: ``[batch, width]``.
-        sparse: ``[batch, dim, rows]``.
-        dropout: share of each dense operator's output that is dropped.
+        sparse: what the embedding table gives, ``[batch, first + dim, rows]``; more dimensions
+            than the plan's are not read.
+        first: columns of the table before the vectors: 1 with weights of the ids alone, else 0.
+        training: drop out, and normalise over the batch.
+        dropout: share of each NASRec dense operator's output that is dropped in training; a layer
+            says its own.
+        running: statistics of batch normalisation; without them a batch is normalised by itself.
 
     Returns:
-        The tensors that the logit reads: dense ``[batch, width]`` and sparse
-        ``[batch, dim, rows]``, either with size 0 where there is none.
+        What the logit weighs, each ``[batch, features]`` in the order of ``plan.head``, and the
+        sum of what is a logit already, ``[batch]`` or None.
     """
     tensors: dict[int, Tensor] = {}
     if plan.dense_input is not None:
         tensors[plan.dense_input] = dense
     if plan.sparse_input is not None:
-        tensors[plan.sparse_input] = sparse
+        tensors[plan.sparse_input] = sparse[:, first : first + plan.dim]
+    if plan.first_order is not None:
+        tensors[plan.first_order] = sparse[:, 0]
     for index, step in plan.steps:
         inputs = {port: [tensors[i] for i in ids] for port, ids in step.inputs.items()}
         own = {name: weights[full] for name, full in step.weights.items()}
         output = step.operator.forward(step.node, step.sources, inputs, own)
-        if dropout and step.node.kind == "dense_op":
-            output = functional.dropout(output, dropout)
+        if step.batch_normalised:
+            known = running is not None and (training or running.known)
+            statistics = running.of(step.place) if running is not None and known else None
+            scale, shift = own["batch_norm/scale"], own["batch_norm/shift"]
+            output = functional.relu(batch_norm(output, scale, shift, statistics, training))
+        if training:
+            share = dropout if step.node.kind == "dense_op" else step.node.values.get("dropout", 0)
+            output = functional.dropout(output, float(share)) if share else output
         tensors[index] = output
-    batch = len(dense)
-    head_dense = [tensors[i] for i in plan.head_dense]
-    head_sparse = [tensors[i] for i in plan.head_sparse]
-    return (
-        torch.cat(head_dense, dim=1) if head_dense else dense.new_zeros(batch, 0),
-        torch.cat(head_sparse, dim=2)
-        if head_sparse
-        else sparse.new_zeros(batch, sparse.shape[1], 0),
-    )
+    if training and running is not None and running.used and len(dense) > 1:
+        running.count()
+    tops, offset = [], None
+    for top in plan.tops:
+        tensor = tensors[top.index]
+        if top.port == "logit":
+            term = tensor.float().sum(dim=1)
+            offset = term if offset is None else offset + term
+        else:
+            tops.append(tensor.sum(dim=1) if top.port == "pooled" else tensor.flatten(1))
+    return tops, offset
 
 
-def logits(weights: Mapping[str, Tensor], dense: Tensor, sparse: Tensor) -> Tensor:
-    """The logit of the last block's outputs, ``[batch]``."""
+def logits(
+    plan: Plan, weights: Mapping[str, Tensor], tops: Sequence[Tensor], offset: Tensor | None
+) -> Tensor:
+    """The logit of what `features` gives, ``[batch]``."""
     # A product and a sum, which autocast leaves in full precision: logits rounded to half
     # precision would tie and blur every ranking made of them.
-    result = weights["head/bias"]
-    if dense.shape[1]:
-        result = result + (dense.float() * weights["head/dense"]).sum(dim=1)
-    if sparse.shape[2]:
-        result = result + (sparse.float() * weights["head/sparse"]).sum(dim=(1, 2))
-    return result.expand(len(dense))
+    result = weights["head/bias"] if offset is None else weights["head/bias"] + offset
+    for name, top in zip(plan.head, tops, strict=True):
+        result = result + (top.float() * weights[name].flatten()).sum(dim=1)
+    return result
 
 
-def _head_weights(sources: list[Source]) -> dict[str, Weight]:
-    dense = sum(source.size for source in sources if not source.dim)
-    rows = sum(source.size for source in sources if source.dim)
-    dim = max((source.dim for source in sources), default=0)
-    fan = (dense + dim * rows, 1)
-    weights = {"bias": Weight((1,))}
-    if dense:
-        weights["dense"] = Weight((dense,), fan)
-    if rows:
-        weights["sparse"] = Weight((dim, rows), fan)
-    return weights
+def _input_size(node: Node, block: str) -> Source:
+    if node.kind == "dense_input":
+        return Source(block, int(node["width"]))
+    if node.kind == "first_order":
+        return Source("first_order", int(node["fields"]))
+    return Source(block, int(node["rows"]), int(node["dim"]))
+
+
+def _head(
+    inputs: Mapping[str, tuple[int, ...]], outputs: Sequence[Source]
+) -> tuple[tuple[Top, ...], dict[str, Weight]]:
+    """What the logit reads, and the weights of each: one vector per place, so that any set fits."""
+    tops = [
+        Top(index, port, "" if port == "logit" else f"head/{port}/{outputs[index].place}")
+        for port in ("dense", "sparse", "pooled", "logit")
+        for index in inputs.get(port, ())
+    ]
+    if not tops:
+        raise ArchitectureError("the head of a CTR network reads nothing")
+    shapes = {}
+    for top in tops:
+        source = outputs[top.index]
+        if top.weight:
+            shapes[top.weight] = (
+                (source.dim, source.size) if top.port == "sparse" else (source.size,)
+            )
+    fan = (sum(map(_count, shapes.values())), 1)
+    weights = {"head/bias": Weight((1,))}
+    return tuple(tops), weights | {name: Weight(shape, fan) for name, shape in shapes.items()}
 
 
 def _operator(node: Node) -> Operator:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dagsmith.data import SparseField
-from dagsmith.space import Architecture, ArchitectureError, CTRSpace
+from dagsmith.space import Architecture, ArchitectureError, ClickSpace
 from dagsmith.supernet.bank import WeightBank
 from dagsmith.supernet.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from dagsmith.supernet.embedding import EmbeddingTable
@@ -38,7 +38,7 @@ class Supernet:
 
     def __init__(
         self,
-        space: CTRSpace,
+        space: ClickSpace,
         fields: Sequence[SparseField],
         *,
         seed: int = 0,
@@ -52,7 +52,13 @@ class Supernet:
         self.device = pick_device(device)
         self.bank = WeightBank.covering(space.envelope(), seed + 1, self.device)
         table = EmbeddingTable(
-            fields, space.embedding_dim, seed=seed, row_cap=row_cap, normalise=normalise, std=std
+            fields,
+            max(space.embedding_dims),
+            seed=seed,
+            row_cap=row_cap,
+            normalise=normalise,
+            std=std,
+            first_order=space.first_order,
         )
         self.embedding = table.to(self.device)
 
@@ -79,22 +85,37 @@ class Supernet:
     def _check_inputs(self, architecture: Architecture) -> None:
         # Smaller inputs would fit the weights by slicing, but not the data.
         space = self.space
-        inputs = {
-            "dense_input": {"width": space.dense_width},
-            "sparse_input": {"rows": space.sparse_fields, "dim": space.embedding_dim},
-        }
+        dims = space.embedding_dims
         for node in architecture.nodes:
-            expected = inputs.get(node.kind, node.values)
+            expected = dict(node.values)
+            if node.kind == "dense_input":
+                expected = {"width": space.dense_width}
+            elif node.kind == "sparse_input":
+                dim = node["dim"] if node["dim"] in dims else max(dims)
+                expected = {"rows": space.sparse_fields, "dim": dim}
+            elif node.kind == "first_order":
+                expected = {"fields": space.sparse_fields}
             if node.values != expected:
                 raise ArchitectureError(
                     f"{node.kind} is {node.values}; the supernet of {space.name!r} has {expected}"
                 )
 
     def forward(
-        self, plan: Plan, weights: Mapping[str, Tensor], dense: Tensor, ids: Tensor
+        self,
+        plan: Plan,
+        weights: Mapping[str, Tensor],
+        dense: Tensor,
+        ids: Tensor,
+        training: bool = False,
     ) -> Tensor:
-        """Logits ``[batch]`` of the subnet with these slices (see `WeightBank.slices`)."""
-        return logits(weights, *features(plan, weights, dense, self.embedding(ids)))
+        """Logits ``[batch]`` of the subnet with these slices (see `WeightBank.slices`).
+
+        Batch normalisation is by the batch: running averages would be those of other subnets.
+        While `training`, an architecture's dropout is applied.
+        """
+        rows = self.embedding(ids)
+        tops = features(plan, weights, dense, rows, first=self.embedding.first, training=training)
+        return logits(plan, weights, *tops)
 
     def extract(self, architecture: Architecture) -> Network:
         """A stand-alone network with copies of the subnet's weights and of the embedding table.
@@ -110,8 +131,19 @@ class Supernet:
             for name, leaf in self.bank.slices(plan).items():
                 network.weights[name].copy_(leaf)
             if network.embedding is not None:
-                network.embedding.load_state_dict(self.embedding.state_dict())
+                self._copy_table(network.embedding)
         return network.to(self.device)
+
+    def _copy_table(self, table: EmbeddingTable) -> None:
+        """Fill a table with the columns that it has of the supernet's."""
+        first, own = self.embedding.first, self.embedding.weight
+        vectors = own[:, first : first + table.dim]
+        table.weight.copy_(torch.cat([own[:, : table.first], vectors], dim=1))
+        if table.norm is not None and self.embedding.norm is not None:
+            for name, statistic in self.embedding.norm.named_buffers():
+                size = table.norm.get_buffer(name).shape
+                # Of a smaller dimension they are a prefix; the count of batches is a single number.
+                table.norm.get_buffer(name).copy_(statistic[: size[0]] if size else statistic)
 
     def state(self) -> dict[str, Tensor]:
         """All weights by name."""

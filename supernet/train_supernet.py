@@ -172,8 +172,10 @@ def train_supernet(
             dense, ids, label = to_tensors(batch, supernet.device)
             plan = supernet.plan(paths.draw(done))
             leaves = supernet.bank.slices(plan)
+            # Dropout draws from torch's own source: begun anew, a resumed run draws the same.
+            torch.manual_seed(recipe.seed * 1_000_003 + done)
             with computing(recipe.precision, supernet.device):
-                output = supernet.forward(plan, leaves, dense, ids)
+                output = supernet.forward(plan, leaves, dense, ids, training=True)
             loss = functional.binary_cross_entropy_with_logits(output, label)
             value = float(loss.detach())
             if not math.isfinite(value):

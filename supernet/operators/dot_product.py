@@ -25,7 +25,7 @@ def balanced_rows(width: int) -> int:
 
 
 @lru_cache
-def _triangle(size: int, device: torch.device) -> Tensor:
+def triangle(size: int, device: torch.device) -> Tensor:
     """Flat positions of the strictly lower triangle of ``[size, size]``, row by row.
 
     In this order the triangle of a smaller matrix is a prefix of a larger one's, which is what
@@ -83,7 +83,7 @@ class DotProduct:
         stacked = torch.cat([vector.unsqueeze(2), rows], dim=2)
         gram = torch.bmm(stacked.transpose(1, 2), stacked)
         size = stacked.shape[2]
-        products = gram.view(len(gram), -1).index_select(1, _triangle(size, gram.device))
+        products = gram.view(len(gram), -1).index_select(1, triangle(size, gram.device))
         if products.shape[1] != width:
             source = [Source("products", products.shape[1])]
             products = linear("out", source, [products], weights)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dagsmith.data import Dataset, prepare_synthetic
-from dagsmith.space import Architecture, nasrec_small
+from dagsmith.space import named_architecture, nasrec_small
 from dagsmith.supernet import RECIPES, TrainingError
 from dagsmith.supernet.checkpoint import load_checkpoint
 from dagsmith.trainings import FIGURES, Training, train_all
@@ -28,11 +28,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def trainings(data: Dataset, tmp_path: Path) -> Callable[[str], list[Training]]:
     space = nasrec_small(len(data.dense_features), len(data.fields), blocks=2, widths=(16, 32))
     genotypes = space.sample(2, np.random.default_rng(3))
-    models: list[Architecture | str] = [*(space.decode(genotype) for genotype in genotypes), "dnn"]
+    models = [*(space.decode(genotype) for genotype in genotypes)]
+    models.append(named_architecture("dnn", len(data.dense_features), len(data.fields)))
 
     def of(name: str) -> list[Training]:
         return [
-            Training(model, QUICK, 5, data.path, tmp_path / name / str(number), dim=4)
+            Training(model, QUICK, 5, data.path, tmp_path / name / str(number))
             for number, model in enumerate(models)
         ]
 

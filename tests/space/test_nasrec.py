@@ -75,6 +75,7 @@ def test_blocks_round_trip(seed: int) -> None:
 @pytest.mark.parametrize(("name", "fraction"), [("nasrec-small", 0.45), ("nasrec-full", 0.39)])
 def test_random_networks_are_alive_as_often_as_published(name: str, fraction: float) -> None:
     space = SPACES[name](13, 26)
+    assert isinstance(space, NASRecSpace)
     population = space.decode_many(space.sample(20_000, np.random.default_rng(0)))
     positions = population.present[:, 2:-1].reshape(len(population), space.blocks, 4)
     assert np.mean(np.all(np.any(positions, axis=2), axis=1)) == pytest.approx(fraction, abs=0.01)

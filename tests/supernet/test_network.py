@@ -20,7 +20,8 @@ def test_the_seed_decides_the_weights(fields: tuple[SparseField, ...]) -> None:
     first, again, other = (Network(architecture(), fields, seed=seed) for seed in (1, 1, 2))
     for name, weight in first.state_dict().items():
         assert torch.equal(weight, again.state_dict()[name])
-    assert not torch.equal(first.weights["head/sparse"], other.weights["head/sparse"])
+    head = first.plan.head[-1]
+    assert not torch.equal(first.weights[head], other.weights[head])
 
 
 def test_parameters_are_counted_without_the_table(fields: tuple[SparseField, ...]) -> None:
@@ -52,7 +53,8 @@ def test_one_block_is_the_formula(
     assert network.embedding is not None
     wide = part(dense, "block1/dense/fc")
     deep = part(network.embedding(ids), "block1/sparse/efc")
-    expected = wide @ w["head/dense"] + (deep * w["head/sparse"]).sum((1, 2)) + w["head/bias"]
+    expected = wide @ w["head/dense/block1"] + w["head/bias"]
+    expected = expected + (deep * w["head/sparse/block1"]).sum((1, 2))
     torch.testing.assert_close(network(dense, ids), expected, atol=1e-5, rtol=1e-5)
 
 

@@ -4,15 +4,22 @@ from unittest.mock import patch
 import pytest
 
 from dagsmith.data import Dataset
+from dagsmith.space import named_architecture
 from dagsmith.supernet import (
-    DNN,
     RECIPES,
     Losses,
+    Network,
     TrainedModel,
     choose_penalties,
     choose_penalty,
     sized_for,
 )
+
+
+def dnn(dataset: Dataset, width: int) -> Network:
+    dense, fields = len(dataset.dense_features), len(dataset.fields)
+    architecture = named_architecture("dnn", dense, fields, embedding_dim=2, hidden=(width,))
+    return Network(architecture, dataset.fields)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +35,7 @@ from dagsmith.supernet import (
 def test_the_walk_stops_where_it_gets_worse(
     dataset: Dataset, losses: tuple[float, ...], tried: int, best: float
 ) -> None:
-    probe = DNN(1, dataset.fields, dim=2, hidden=(2,))
+    probe = dnn(dataset, 2)
     outcomes = [TrainedModel(probe, {"valid": {"logloss": x}}, 1, 1, 1, 1.0) for x in losses]
     with patch("dagsmith.supernet.penalty.train_scratch", side_effect=outcomes):
         choice = choose_penalty(
@@ -39,7 +46,7 @@ def test_the_walk_stops_where_it_gets_worse(
 
 
 def test_the_choice_does_not_depend_on_how_many_probes_run_at_once(dataset: Dataset) -> None:
-    probe = DNN(len(dataset.dense_features), dataset.fields, dim=2, hidden=(2,))
+    probe = dnn(dataset, 2)
     recipe = replace(RECIPES["default"], epochs=1)
     one, three = (
         choose_penalty(probe, dataset, recipe, penalties=(1.0, 0.1, 1e-4, 1e-5), jobs=jobs)
@@ -58,10 +65,7 @@ def test_the_batch_grows_with_the_log(rows: int, size: int) -> None:
 
 
 def test_an_interrupted_choice_goes_on_where_it_was(dataset: Dataset) -> None:
-    probes = {
-        name: DNN(len(dataset.dense_features), dataset.fields, dim=2, hidden=(width,))
-        for name, width in (("small", 2), ("large", 8))
-    }
+    probes = {name: dnn(dataset, width) for name, width in (("small", 2), ("large", 8))}
     recipe = replace(RECIPES["default"], epochs=1)
     rounds: list[Losses] = []
     whole = choose_penalties(

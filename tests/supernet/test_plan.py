@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagsmith.hardware import Parameters, costs
-from dagsmith.space import Architecture, ArchitectureError, Block, Edge, Node, nasrec_full
+from dagsmith.space import Architecture, ArchitectureError, Block, Edge, Node, ctr_plus, nasrec_full
 from dagsmith.space.nasrec import NASRecSpace
 from dagsmith.supernet.plan import Plan, compile_plan, features, logits
 
@@ -19,9 +20,9 @@ def counted_by_hardware(plan: Plan) -> int:
     count = plan.parameter_count()
     for name, weight in plan.weights.items():
         if name.endswith(("/scale", "/shift")):
-            count -= weight.shape[0]
+            count -= math.prod(weight.shape)
     for _, step in plan.steps:
-        if step.node["operator"] == "gating":
+        if step.node.values.get("operator") == "gating":
             left, right = (step.sources[side][0].size for side in ("left", "right"))
             wide, width = max(left, right), int(step.node["width"])
             count += (wide + 1) * wide - (left + 1) * right
@@ -34,6 +35,16 @@ def counted_by_hardware(plan: Plan) -> int:
 def test_parameters_are_those_that_the_hardware_room_counts(seed: int) -> None:
     genotypes = SPACE.sample(4, np.random.default_rng(seed))
     architectures = [SPACE.decode(genotype) for genotype in genotypes]
+    expected = costs(architectures, [Parameters()])["parameters"]
+    assert [counted_by_hardware(compile_plan(a)) for a in architectures] == list(expected)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=25)
+def test_parameters_of_ctr_plus_are_those_that_the_hardware_room_counts(seed: int) -> None:
+    space = ctr_plus(3, 5, blocks=1, widths=(8, 16, 128), embedding_dim=4)
+    genotypes = space.sample(4, np.random.default_rng(seed))
+    architectures = [space.decode(genotype) for genotype in genotypes]
     expected = costs(architectures, [Parameters()])["parameters"]
     assert [counted_by_hardware(compile_plan(a)) for a in architectures] == list(expected)
 
@@ -79,26 +90,47 @@ def test_dropout_drops_dense_operator_outputs_only() -> None:
     weights = {name: torch.ones(weight.shape) for name, weight in plan.weights.items()}
     weights |= {name: torch.randn(t.shape) for name, t in weights.items() if "from" in name}
     inputs = torch.randn(64, 6), torch.randn(64, 16, 10)
-    plain, dropped = (features(plan, weights, *inputs, dropout) for dropout in (0.0, 0.5))
+    plain, dropped, scored = (
+        features(plan, weights, *inputs, training=training, dropout=dropout)[0]
+        for training, dropout in ((True, 0.0), (True, 0.5), (False, 0.5))
+    )
+    torch.testing.assert_close(plain, scored)
     torch.testing.assert_close(plain[1], dropped[1])
     kept = dropped[0] != 0
     assert 0.3 < float(kept.sum() / (plain[0] != 0).sum()) < 0.7
     torch.testing.assert_close(dropped[0][kept], 2 * plain[0][kept])
 
 
-def test_the_logit_is_a_linear_map_of_the_last_block() -> None:
-    dense, sparse = torch.randn(5, 3), torch.randn(5, 4, 2)
-    weights = {
-        "head/bias": torch.randn(1),
-        "head/dense": torch.randn(3),
-        "head/sparse": torch.randn(4, 2),
-    }
-    expected = torch.cat([dense, sparse.flatten(1)], dim=1) @ torch.cat(
-        [weights["head/dense"], weights["head/sparse"].flatten()]
+def test_the_logit_is_a_linear_map_of_what_the_head_reads_and_a_sum_of_logits() -> None:
+    nodes = (
+        Node.of("dense_input", "input.dense", width=3),
+        Node.of("sparse_input", "input.sparse", rows=2, dim=4),
+        Node.of("first_order", "input.first_order", fields=2),
+        Node.of("fm_logit", "fm"),
+        Node.of("head", "head"),
     )
-    found = logits(weights, dense, sparse)
-    torch.testing.assert_close(found, expected + weights["head/bias"])
-    assert logits({"head/bias": torch.zeros(1)}, dense[:, :0], sparse[:, :, :0]).shape == (5,)
+    edges = (
+        Edge(0, 4, "dense"),
+        Edge(1, 4, "sparse"),
+        Edge(1, 4, "pooled"),
+        Edge(1, 3, "sparse"),
+        Edge(2, 4, "logit"),
+        Edge(3, 4, "logit"),
+    )
+    plan = compile_plan(Architecture(nodes, edges))
+    weights = {name: torch.randn(weight.shape) for name, weight in plan.weights.items()}
+    dense, table = torch.randn(5, 3), torch.randn(5, 1 + 4, 2)
+    sparse = table[:, 1:]
+    expected = (
+        weights["head/bias"]
+        + dense @ weights["head/dense/input"]
+        + (sparse * weights["head/sparse/input"]).sum((1, 2))
+        + sparse.sum(1) @ weights["head/pooled/input"]
+        + table[:, 0].sum(1)
+        + (sparse[:, :, 0] * sparse[:, :, 1]).sum(1)
+    )
+    found = logits(plan, weights, *features(plan, weights, dense, table, first=1))
+    torch.testing.assert_close(found, expected)
 
 
 DENSE = Node.of("dense_input", "input.dense", width=3)

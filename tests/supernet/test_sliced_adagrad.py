@@ -11,7 +11,8 @@ FULL = {"matrix": Weight((6, 5), (5, 6)), "bias": Weight((6,)), "unused": Weight
 
 
 def plan(**shapes: tuple[int, ...]) -> Plan:
-    return Plan((), {name: Weight(shape) for name, shape in shapes.items()}, None, None, (), ())
+    weights = {name: Weight(shape) for name, shape in shapes.items()}
+    return Plan((), weights, None, None, 0, None, ())
 
 
 def loss(matrix: Tensor, bias: Tensor, step: int) -> Tensor:

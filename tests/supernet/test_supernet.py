@@ -109,6 +109,7 @@ def test_each_operator_is_exact(
             )
             for number in (1, 2, 3)
         ]
+        assert isinstance(supernet.space, NASRecSpace)
         assert_exact(supernet, supernet.space.assemble(blocks), rows)
 
 
