@@ -108,7 +108,15 @@ def draw(
                 row=1,
                 col=column,
             )
-        figure.update_xaxes(title=name, type="log", tickvals=x, gridcolor=GRID, row=1, col=column)
+        figure.update_xaxes(
+            title=name,
+            type="log",
+            tickvals=x,
+            ticktext=[f"{at:,}" for at in x],
+            gridcolor=GRID,
+            row=1,
+            col=column,
+        )
         figure.update_yaxes(
             title="processor seconds", type="log", gridcolor=GRID, dtick=1, row=1, col=column
         )
