@@ -25,6 +25,7 @@ from dagsmith.space.nasbench_macro import NASBenchMacroSpace
 from dagsmith.space.nasrec import NASRecSpace, nasrec_full, nasrec_small
 from dagsmith.space.nasrec_pim import NASRecPIMSpace, nasrec_pim, nasrec_pim_small
 from dagsmith.space.offered import SPACES
+from dagsmith.space.parameters import ParameterSpace
 from dagsmith.space.pids import PIDSSpace, pids_classification, pids_segmentation
 from dagsmith.space.population import ABSENT, Population
 from dagsmith.space.published import PublishedNet, published_nets
@@ -59,6 +60,7 @@ __all__ = [
     "Node",
     "Number",
     "PIDSSpace",
+    "ParameterSpace",
     "Population",
     "PublishedNet",
     "RestrictedSpace",

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from dagsmith.space.architecture import Architecture
 from dagsmith.space.component import Value, Vocabulary
@@ -204,7 +204,7 @@ class SearchSpace(ABC):
             genes.append(slot.choices.index(params[slot.name]))
         return np.array(genes, np.int16)
 
-    def distributions(self) -> dict[str, CategoricalDistribution]:
+    def distributions(self) -> dict[str, BaseDistribution]:
         """The Optuna distribution of every slot."""
         return {slot.name: CategoricalDistribution(slot.choices) for slot in self.slots}
 

@@ -35,6 +35,23 @@ def test_there_are_examples() -> None:
     assert "custom_space" in {example.stem for example in EXAMPLES}
 
 
+def test_three_lines_add_the_sampler_to_a_script_that_runs_without_them(tmp_path: Path) -> None:
+    lines = (ROOT / "examples" / "mh_es_in_three_lines.py").read_text().splitlines()
+    assert sum("# NEW" in line for line in lines) == 3
+    before = tmp_path / "before.py"
+    before.write_text("\n".join(line for line in lines if "# NEW" not in line))
+    assert "dagsmith" not in before.read_text().split('"""')[2]
+    done = subprocess.run(
+        [sys.executable, str(before)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
 def test_the_guide_shows_the_code_of_the_example() -> None:
     guide = (ROOT / "docs" / "search_spaces.md").read_text()
     example = (ROOT / "examples" / "custom_space.py").read_text()

@@ -69,7 +69,7 @@ def test_it_gets_better_in_a_plain_study(space: SearchSpace, evaluator: Callable
     sampler = MetropolisWalkSampler(space, settings=MetropolisWalkSettings(steps=60), seed=0)
     study = optuna.create_study(sampler=sampler)
     study.optimize(lambda trial: table.logloss(space.suggest(trial)), n_trials=76)
-    values = [trial.value for trial in study.trials]
+    values = [trial.values[0] for trial in study.trials]
     assert min(values[16:]) < min(values[:16])
     assert len({trial.user_attrs["key"] for trial in study.trials}) == 76
 

@@ -1,6 +1,7 @@
 """Every sampler of Optuna, and every one of ours, on every space there is."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import optuna
@@ -23,7 +24,7 @@ from dagsmith.space import (
 )
 
 ALL: dict[str, Callable[[], SearchSpace]] = {
-    **{name: lambda make=make: make(4, 5) for name, make in SPACES.items()},
+    **{name: partial(make, 4, 5) for name, make in SPACES.items()},
     "nasbench101": NASBench101Space,
     "nasbench201": NASBench201Space,
     "nasbench-macro": NASBenchMacroSpace,

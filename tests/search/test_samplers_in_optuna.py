@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from dagsmith.search import make_sampler
@@ -136,9 +138,7 @@ def test_processes_share_a_study_and_a_later_one_goes_on(tmp_path: Path) -> None
     assert later.returncode == 0, later.stderr
     study = optuna.load_study(
         study_name="shared",
-        storage=optuna.storages.JournalStorage(
-            optuna.storages.journal.JournalFileBackend(str(file))
-        ),
+        storage=JournalStorage(JournalFileBackend(str(file))),
     )
     keys = [trial.user_attrs["key"] for trial in study.trials]
     assert len(keys) == len(set(keys)) == 24
@@ -155,7 +155,7 @@ def constrained(
     def objective(trial: optuna.Trial) -> float:
         architecture = space.suggest(trial)
         trial.set_constraint("nodes", len(architecture.nodes) - 9.0)
-        return table.logloss(architecture) - 0.05 * len(architecture.nodes)
+        return float(table.logloss(architecture) - 0.05 * len(architecture.nodes))
 
     study.optimize(objective, n_trials=trials)
     return study
