@@ -10,15 +10,24 @@ from numpy.typing import NDArray
 
 from dagsmith.data import Dataset
 from dagsmith.errors import RunError
-from dagsmith.hardware import Flops, Parameters, costs
+from dagsmith.hardware import Bytes, CostModel, Flops, Parameters, costs
+from dagsmith.hardware.pim import (
+    PIM_COSTS,
+    Technology,
+    default_technology,
+    pim_costs,
+    read_technology,
+)
 from dagsmith.progress import Reporter
 from dagsmith.run_directory import RunDirectory
+from dagsmith.search.limits import parse_limits
 from dagsmith.search.objectives import Objective, parse_objectives
 from dagsmith.search.study import open_study
 from dagsmith.search.study_pages import StudyPages, dashboard_installed
+from dagsmith.search.surrogate import CostLimit
 from dagsmith.search.trials import Trials
 from dagsmith.settings import SearchSettings
-from dagsmith.space import SPACES, ClickSpace, Population
+from dagsmith.space import SPACES, ClickSpace, NASRecPIMSpace, Population
 
 PICTURES = "pictures"
 """Folder of the drawings that the dashboard shows, in the run's directory."""
@@ -111,6 +120,40 @@ class Job:
             return None
         return StudyPages(self.study, pictures=self.path / PICTURES)
 
+    @cached_property
+    def limits(self) -> tuple[CostLimit, ...]:
+        """The budgets."""
+        return parse_limits(self.settings.limit)
+
+    @cached_property
+    def technology(self) -> Technology:
+        """The figures of the hardware."""
+        path = self.settings.technology
+        return default_technology() if path is None else read_technology(path)
+
+    @cached_property
+    def on_hardware(self) -> bool:
+        """Whether this search asks for costs of in-memory-computing hardware."""
+        asked = {o.name for o in self.objectives} | {limit.cost for limit in self.limits}
+        return isinstance(self.space, NASRecPIMSpace) or bool(asked & set(PIM_COSTS))
+
+    @property
+    def table_rows(self) -> int:
+        """Rows of all embedding tables."""
+        return sum(field.cardinality for field in self.dataset.fields)
+
     def costs(self, population: Population) -> dict[str, NDArray[np.float64]]:
-        """Parameters without embedding tables, and FLOPs, of whole populations."""
-        return costs(population, [Parameters(), Flops()])
+        """Costs of whole populations.
+
+        Parameters and FLOPs, without embedding tables; bytes where they are asked for, and the
+        costs on in-memory-computing hardware where the space has it or they are asked for.
+        """
+        asked = {o.name for o in self.objectives} | {limit.cost for limit in self.limits}
+        models: list[CostModel] = [Parameters(), Flops()]
+        models += [Bytes()] if "bytes" in asked else []
+        found = costs(population, models)
+        if self.on_hardware:
+            found |= pim_costs(
+                population, technology=self.technology, table_rows=float(self.table_rows)
+            )
+        return found

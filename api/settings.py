@@ -88,6 +88,10 @@ class SearchSettings:
     initial: int | None = _option(None, "how many of them at random first; else 32, or a quarter")
     sampler: str = _option("mh", "who proposes architectures", SAMPLERS)
     objectives: str = _option("logloss", "what to optimise, such as logloss,flops")
+    limit: tuple[str, ...] = _option((), "budgets of costs, such as area_mm2=20")
+    technology: str | None = _option(
+        None, "JSON file of the hardware's figures; else the table that comes with dagsmith"
+    )
     top: int = _option(3, "best architectures to train from scratch and to keep")
     scratch_seeds: int = _option(3, "training seeds of each model that is kept")
     ensemble: bool = _option(False, "also measure the mean of the seeds' probabilities")

@@ -15,7 +15,7 @@ from dagsmith.data_command import describe, prepare_log
 from dagsmith.errors import RunError
 from dagsmith.job import Job
 from dagsmith.predictor import GNNPredictor
-from dagsmith.search import make_sampler, run_search, select_finalists
+from dagsmith.search import check_limits, make_sampler, run_search, select_finalists
 from dagsmith.training import (
     BASELINES,
     baseline,
@@ -54,7 +54,8 @@ def stage_data(job: Job) -> dict[str, Any]:
 
 
 def stage_recipe(job: Job) -> dict[str, Any]:
-    """Fit the training recipe to the data."""
+    """Fit the training recipe to the data; refuse a budget that nothing meets."""
+    check_limits(job.space, job.costs, job.limits, job.settings.seed)
     return fit_recipe(job, lambda: search_probes(job))
 
 
@@ -86,6 +87,7 @@ def stage_search(job: Job) -> dict[str, Any]:
             objectives=job.objectives,
             costs=job.costs,
             predictor=start,
+            limits=job.limits,
         ),
         trials=settings.trials,
         initial=initial,
@@ -93,6 +95,7 @@ def stage_search(job: Job) -> dict[str, Any]:
         costs=job.costs,
         progress=told_search,
         pages=job.pages,
+        limits=job.limits,
     )
     if summary.failed == summary.evaluated:
         raise RunError(f"all {summary.evaluated} evaluations failed; the study says why")
@@ -125,6 +128,7 @@ def stage_scratch(job: Job) -> dict[str, Any]:
             settings.top,
             predictor=lambda kinds, seed: GNNPredictor(kinds, seed=seed, unknown="mean"),
             costs=job.costs,
+            budget=job.limits,
             seed=settings.seed,
         )
     ]
@@ -142,8 +146,10 @@ def stage_scratch(job: Job) -> dict[str, Any]:
     total = len(heat) + len(finalists) * len(others)
     train_models(job, heat, total)
     losses = {number: _validation_loss(job, run) for number, run in zip(entered, heat, strict=True)}
-    # Finalists first among equals: sorting is stable.
-    best = sorted(finalists + drawn, key=losses.__getitem__)[: len(finalists)]
+    # Finalists first among equals: sorting is stable. A random one may be over budget.
+    costs = {number: trials.costs(trials[number]) for number in drawn}
+    rivals = [n for n in drawn if all(costs[n][b.cost] <= b.limit for b in job.limits)]
+    best = sorted(finalists + rivals, key=losses.__getitem__)[: len(finalists)]
     final = [training(number, seed) for number in entered if number in best for seed in others]
     train_models(job, final, total, before=len(heat))
     return {

@@ -6,6 +6,7 @@ from dagsmith.search.designs import DESIGNS, Design, choose_design
 from dagsmith.search.errors import SearchError, StudyError
 from dagsmith.search.evolution import EvolutionSettings, RegularizedEvolutionSampler
 from dagsmith.search.finalists import Finalist, select_finalists
+from dagsmith.search.limits import check_limits, parse_limits
 from dagsmith.search.local_search import LocalSearchSampler
 from dagsmith.search.loop import Progress, SamplerFactory, SearchSummary, run_search
 from dagsmith.search.metropolis import MetropolisHastingsSampler
@@ -57,11 +58,13 @@ __all__ = [
     "SearchSummary",
     "SpaceSampler",
     "StudyError",
+    "check_limits",
     "choose_design",
     "make_sampler",
     "open_storage",
     "open_study",
     "pareto_front",
+    "parse_limits",
     "parse_objectives",
     "rank_by_component",
     "run_search",

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from dagsmith.search.errors import SearchError
+from dagsmith.search.limits import excess
 from dagsmith.search.pareto import crowding_distance, domination_ranks
 from dagsmith.search.record import RecordReader
 from dagsmith.search.study import study_objectives
@@ -46,6 +47,7 @@ def select_finalists(
     weight: float = 0.5,
     costs: Costs | None = None,
     limits: tuple[CostLimit, ...] = (),
+    budget: tuple[CostLimit, ...] = (),
     seed: int = 0,
 ) -> list[Finalist]:
     """Choose the `k` best distinct architectures of a study, best first.
@@ -66,10 +68,12 @@ def select_finalists(
         weight: share of the prediction, 0 to 1.
         costs: computes costs of populations, if limits are given.
         limits: soft limits on costs.
+        budget: limits beyond which an architecture is left out.
         seed: seed of the predictor.
 
     Raises:
-        SearchError: `k` below 1, or a weight out of range.
+        SearchError: `k` below 1, a weight out of range, or no trial within the budget; the nearest
+            is named.
     """
     if k < 1:
         raise SearchError(f"{k} finalists wanted; expected at least 1")
@@ -86,6 +90,8 @@ def select_finalists(
         if key not in seen:
             seen.add(key)
             trials.append(trial)
+    if budget and trials:
+        trials = _within(trials, space, reader, budget, costs)
     if not trials:
         return []
     record = reader.read(trials, study.directions)
@@ -116,6 +122,30 @@ def select_finalists(
         )
         for row in order[:k]
     ]
+
+
+def _within(
+    trials: list[FrozenTrial],
+    space: SearchSpace,
+    reader: RecordReader,
+    budget: tuple[CostLimit, ...],
+    costs: Costs | None,
+) -> list[FrozenTrial]:
+    """The trials whose costs are within every limit of the budget."""
+    if costs is None:
+        raise SearchError("a budget needs the `costs` that compute what it limits")
+    genotypes = [reader.genotype(trial.params) for trial in trials]
+    found = costs(space.decode_many(np.array(genotypes, np.int16)))
+    far = excess(found, budget)
+    if far.min() > 0:
+        row = int(far.argmin())
+        reached = ", ".join(f"{b.cost} {float(found[b.cost][row]):.4g}" for b in budget)
+        asked = ", ".join(f"{b.cost} {b.limit:.4g}" for b in budget)
+        raise SearchError(
+            f"none of {len(trials)} trials is within the budget ({asked}); the nearest is trial "
+            f"{trials[row].number} with {reached}"
+        )
+    return [trial for trial, beyond in zip(trials, far, strict=True) if beyond == 0]
 
 
 def _ranking(quality: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

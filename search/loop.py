@@ -1,7 +1,7 @@
 """The search loop: rounds of proposals, each evaluated architecture a trial of the study."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from dagsmith.search.record import (
 from dagsmith.search.rehearsal import Rehearsed, rehearse
 from dagsmith.search.sampler import SpaceSampler
 from dagsmith.search.study import study_objectives
-from dagsmith.search.surrogate import Costs
+from dagsmith.search.surrogate import CostLimit, Costs
 from dagsmith.search.trial_writer import Candidate, TrialWriter
 from dagsmith.search.workers import release_dead_trials, worker_name
 from dagsmith.space import Architecture, SearchSpace
@@ -83,6 +83,7 @@ def run_search(
     progress: Progress | None = None,
     design: Design = "random",
     pages: "StudyPages | None" = None,
+    limits: Sequence[CostLimit] = (),
 ) -> SearchSummary:
     """Evaluate architectures until the study holds `trials` of them.
 
@@ -110,6 +111,7 @@ def run_search(
         progress: told of ``"search"`` after every evaluation.
         design: how the architectures of round 0 are chosen; see `choose_design`.
         pages: writes what optuna-dashboard shows, between rounds and at the end.
+        limits: budgets, as constraints for Optuna's samplers; ours are made with theirs.
 
     Raises:
         SearchError: a setting out of range, or an evaluation that lacks an objective.
@@ -121,7 +123,7 @@ def run_search(
         raise SearchError(f"seed is {seed}; expected at least 0")
     if design not in DESIGNS:
         raise SearchError(f"unknown design {design!r}; {nearest(design, DESIGNS)}")
-    search = _Search(study, space, evaluator, sampler, seed, costs, progress, design, pages)
+    search = _Search(study, space, evaluator, sampler, seed, costs, progress, design, pages, limits)
     return search.run(trials, [initial, batch])
 
 
@@ -139,10 +141,12 @@ class _Search:
         progress: Progress | None,
         design: Design,
         pages: "StudyPages | None",
+        limits: Sequence[CostLimit],
     ) -> None:
         self._study, self._space, self._evaluator = study, space, evaluator
         self._design: Design = design
         self._pages = pages
+        self._limits = tuple(limits)
         self._sampler, self._seed, self._costs = sampler, seed, costs
         self._progress = progress or (lambda stage, done, total: None)
         self._objectives = study_objectives(study)
@@ -239,7 +243,8 @@ class _Search:
         if isinstance(sampler, SpaceSampler):
             proposals = sampler.propose(record, size, rng)
             return Rehearsed(proposals, ({},) * len(proposals))
-        return rehearse(sampler, self._reader, earlier, self._study.directions, size, rng)
+        directions = self._study.directions
+        return rehearse(sampler, self._reader, earlier, directions, size, rng, self._limits)
 
     def _evaluate(self, candidate: Candidate) -> bool:
         """Make the candidate a trial and evaluate it, unless somebody has or is about to."""

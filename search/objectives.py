@@ -21,15 +21,21 @@ METRICS: dict[str, Direction] = {
     "auc": "maximize",
     "gauc": "maximize",
     "accuracy": "maximize",
+    "cpu_latency_ns": "minimize",
 }
 """Qualities that are known by name; they must be measured."""
 
 COSTS: dict[str, Direction] = {
     "flops": "minimize",
     "parameters": "minimize",
+    "bytes": "minimize",
     "latency_ns": "minimize",
+    "interval_ns": "minimize",
     "energy_pj": "minimize",
     "area_mm2": "minimize",
+    "power_mw": "minimize",
+    "crossbars": "minimize",
+    "programming_pj": "minimize",
 }
 """Costs that are known by name; they follow from the architecture alone."""
 

@@ -6,6 +6,7 @@ and asked again, and what is proposed depends on the record and the seed alone, 
 interrupted search goes on as it would have.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +19,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from dagsmith.search.quiet import quiet
-from dagsmith.search.record import RecordReader, evaluated
+from dagsmith.search.record import COST, RecordReader, evaluated
 from dagsmith.search.sampler import Proposals
+from dagsmith.search.surrogate import CostLimit
 from dagsmith.space import Genotype
 
 _TRIES = 20
@@ -45,6 +47,7 @@ def rehearse(
     directions: Sequence[StudyDirection],
     count: int,
     rng: np.random.Generator,
+    limits: Sequence[CostLimit] = (),
 ) -> Rehearsed:
     """Ask `sampler` for `count` architectures that were not evaluated before.
 
@@ -58,6 +61,7 @@ def rehearse(
         directions: of the study.
         count: how many proposals are wanted.
         rng: source of randomness for the mutations.
+        limits: on costs; Optuna's samplers see them as constraints on the trials so far.
     """
     space = reader.space
     with quiet("optuna"):
@@ -74,7 +78,8 @@ def rehearse(
                 values=trial.values,
                 params={slot.name: trial.params[slot.name] for slot in space.slots},
                 distributions={slot.name: trial.distributions[slot.name] for slot in space.slots},
-                system_attrs=trial.system_attrs,
+                system_attrs=dict(trial.system_attrs),
+                constraints=_constraints(trial, limits),
             )
         )
     distributions: dict[str, BaseDistribution] = dict(space.distributions())
@@ -104,6 +109,17 @@ def rehearse(
         notes.append(dict(copy.get_trials(deepcopy=False)[asked.number].system_attrs))
     table = np.array(genotypes, np.int16).reshape(len(genotypes), len(space.slots))
     return Rehearsed(Proposals(table, tuple(keys)), tuple(notes))
+
+
+def _constraints(trial: FrozenTrial, limits: Sequence[CostLimit]) -> dict[str, float] | None:
+    """How far a trial is beyond each limit, in factors of e: at most 0 is feasible."""
+    if not limits or any(COST + limit.cost not in trial.user_attrs for limit in limits):
+        return None
+    values = [float(trial.user_attrs[COST + limit.cost]) for limit in limits]
+    return {
+        limit.cost: math.log(max(value, 1e-300) / limit.limit)
+        for value, limit in zip(values, limits, strict=True)
+    }
 
 
 def _answer(copy: optuna.Study, asked: optuna.Trial, known: FrozenTrial | None) -> None:

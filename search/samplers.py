@@ -142,7 +142,8 @@ def make_sampler(
         objectives: the study's objectives.
         predictor: makes the predictor of ``"mh"`` and ``"mh-pareto"``; None is dagsmith's GNN.
         costs: computes costs of populations, for these two.
-        limits: soft limits on costs, for these two.
+        limits: soft limits on costs, for these two; Optuna's own samplers see limits as constraints
+            on the trials, which `run_search` gives them.
 
     Raises:
         SearchError: an unknown name.

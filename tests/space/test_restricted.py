@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from dagsmith.space import RestrictedSpace, SearchSpace, SpaceError, nasrec_small
+from dagsmith.space.component import Value
 from dagsmith.space.testing import SearchSpaceTests
 
 WHOLE = nasrec_small(13, 26, blocks=3)
-FIXED = {"block3.width": 64, "block2.sparse_inputs": "0+1", "block3.fm": True}
+FIXED: dict[str, Value] = {"block3.width": 64, "block2.sparse_inputs": "0+1", "block3.fm": True}
 
 
 class TestRestricted(SearchSpaceTests):

@@ -1,9 +1,11 @@
 import itertools
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dagsmith.hardware.pim import Maps, count, lossless_adc_bits
+from dagsmith.hardware.pim import Maps, count, default_technology, lossless_adc_bits
 from dagsmith.hardware.pim.crossbars import largest_sum
 
 
@@ -61,3 +63,21 @@ def test_lossless_means_that_the_largest_sum_fits(rows: int, dac: int, cell: int
     stored = np.full(rows, 2**cell - 1)
     encoded = np.where(stored.sum() * 2 > rows * (2**cell - 1), 2**cell - 1 - stored, stored)
     assert encoded.sum() * (2**dac - 1) <= largest_sum(rows, dac, cell)
+
+
+ACCELFORGE = json.loads((Path(__file__).parent / "accelforge.json").read_text())["rows"]
+
+
+@pytest.mark.parametrize("row", ACCELFORGE, ids=lambda row: f"{row['inputs']}x{row['outputs']}")
+def test_counting_is_accelforges(row: dict[str, float]) -> None:
+    names = ("activation_bits", "weight_bits", "cell_bits", "adc_bits")
+    knobs = {name: row[name] for name in names}
+    found = count(maps(row["inputs"], row["outputs"], row["uses"], **knobs))
+    assert found.conversions[0] == pytest.approx(row["conversions"], rel=0.01)
+    assert found.cell_reads[0] == pytest.approx(row["cell_reads"], rel=0.01)
+    # Its 8 arrays convert in turn what our crossbars convert side by side.
+    arrays = min(8, found.crossbars[0] * row["uses"])
+    rate = default_technology()["adc.rate"]
+    assert found.conversions[0] / (arrays * rate) == pytest.approx(row["latency_ns"], rel=0.01)
+    if row["uses"] == 1:  # otherwise its mapper may drive rows again to fill the arrays
+        assert found.drives[0] == pytest.approx(row["drives"], rel=0.01)
