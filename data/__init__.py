@@ -33,6 +33,7 @@ from dagsmith.data.serving import EncodedFile, EncodedReader, encode_file
 from dagsmith.data.splits import ColumnSplit, FileSplit, RatioSplit, TimeSplit
 from dagsmith.data.store import Dataset, Split
 from dagsmith.data.synthetic import ClickLaw, prepare_synthetic, synthetic_click_log
+from dagsmith.data.table_evaluator import TableEvaluator
 from dagsmith.data.table_files import load_table, save_table
 from dagsmith.data.tables import EvaluatedTable, MergedTable
 
@@ -64,6 +65,7 @@ __all__ = [
     "SlotColumn",
     "SparseField",
     "Split",
+    "TableEvaluator",
     "TableMapping",
     "TimeSplit",
     "Vocabulary",

@@ -37,11 +37,13 @@ from dagsmith.supernet.train_supernet import (
     TrainingError,
     train_supernet,
 )
+from dagsmith.supernet.zero_cost import PROXIES, zero_cost_scores
 
 __all__ = [
     "MODES",
     "NASREC_SUPERNET",
     "PENALTIES",
+    "PROXIES",
     "RECIPES",
     "Calibration",
     "CheckpointError",
@@ -78,4 +80,5 @@ __all__ = [
     "sized_for",
     "train_scratch",
     "train_supernet",
+    "zero_cost_scores",
 ]

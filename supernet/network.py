@@ -39,6 +39,7 @@ class Network(ClickModel):
     ) -> None:
         super().__init__()
         self.architecture = architecture
+        self.fields = tuple(fields)
         self.plan = compile_plan(architecture)
         first_order = self.plan.first_order is not None
         self.embedding = (

@@ -16,6 +16,7 @@ from dagsmith.space.errors import nearest
 from dagsmith.space.pim import HARDWARE
 from dagsmith.supernet.batch_norm import RunningStatistics, batch_norm
 from dagsmith.supernet.operators import OPERATORS, Operator, Source, Weight
+from dagsmith.supernet.operators.weight import full
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,7 @@ def features(
     training: bool = False,
     dropout: float = 0.0,
     running: RunningStatistics | None = None,
+    kept: list[Tensor] | None = None,
 ) -> tuple[list[Tensor], Tensor | None]:
     """Run everything below the logit.
 
@@ -181,6 +183,7 @@ def features(
         dropout: share of each NASRec dense operator's output that is dropped in training; a layer
             says its own.
         running: statistics of batch normalisation; without them a batch is normalised by itself.
+        kept: gets the output of every step, in order.
 
     Returns:
         What the logit weighs, each ``[batch, features]`` in the order of ``plan.head``, and the
@@ -206,13 +209,15 @@ def features(
             share = dropout if step.node.kind == "dense_op" else step.node.values.get("dropout", 0)
             output = functional.dropout(output, float(share)) if share else output
         tensors[index] = output
+        if kept is not None:
+            kept.append(output)
     if training and running is not None and running.used and len(dense) > 1:
         running.count()
     tops, offset = [], None
     for top in plan.tops:
         tensor = tensors[top.index]
         if top.port == "logit":
-            term = tensor.float().sum(dim=1)
+            term = full(tensor).sum(dim=1)
             offset = term if offset is None else offset + term
         else:
             tops.append(tensor.sum(dim=1) if top.port == "pooled" else tensor.flatten(1))
@@ -227,7 +232,7 @@ def logits(
     # precision would tie and blur every ranking made of them.
     result = weights["head/bias"] if offset is None else weights["head/bias"] + offset
     for name, top in zip(plan.head, tops, strict=True):
-        result = result + (top.float() * weights[name].flatten()).sum(dim=1)
+        result = result + (full(top) * weights[name].flatten()).sum(dim=1)
     return result
 
 

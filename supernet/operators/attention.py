@@ -13,6 +13,7 @@ from dagsmith.supernet.operators.weight import (
     Tensors,
     Weight,
     Weights,
+    full,
     width_of,
 )
 
@@ -59,9 +60,7 @@ class Attention:
         query, key, value = joint.view(batch, count, 3, heads, dim // heads).permute(2, 0, 3, 1, 4)
         # Heads of two numbers are slower in half precision than in full; keep this product full.
         with torch.autocast(rows.device.type, enabled=False):
-            attended = functional.scaled_dot_product_attention(
-                query.float(), key.float(), value.float()
-            )
+            attended = functional.scaled_dot_product_attention(full(query), full(key), full(value))
         mixed = linear("out", token, [attended.transpose(1, 2).reshape(batch, count, dim)], weights)
         tokens = norm("attention_norm", tokens + mixed, weights)
         hidden = functional.relu(linear("feed_1", token, [tokens], weights))

@@ -11,6 +11,7 @@ from dagsmith.supernet.operators.weight import (
     Tensors,
     Weight,
     Weights,
+    full,
     width_of,
 )
 
@@ -45,7 +46,7 @@ class FieldAttention:
         query, key, value, residual = mapped.permute(2, 0, 4, 1, 3)
         with torch.autocast(tokens.device.type, enabled=False):
             attended = functional.scaled_dot_product_attention(
-                query.float(), key.float(), value.float(), scale=1.0
+                full(query), full(key), full(value), scale=1.0
             )
         out = functional.relu(attended + residual)
         return out.permute(0, 3, 1, 2).reshape(batch, width * heads, rows)

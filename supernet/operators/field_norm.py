@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from dagsmith.space import Node
+from dagsmith.supernet.operators.linear import normalising
 from dagsmith.supernet.operators.weight import Source, Sources, Tensors, Weight, Weights
 
 EPS = 1e-5
@@ -26,6 +27,8 @@ class FieldNorm:
     def forward(self, node: Node, sources: Sources, tensors: Tensors, weights: Weights) -> Tensor:
         """Apply the formula."""
         rows = tensors["sparse"][0]
+        if not normalising():
+            return rows * weights["norm/scale"] + weights["norm/shift"]
         centred = rows - rows.mean(dim=1, keepdim=True)
         deviation = (centred.square().mean(dim=1, keepdim=True) + EPS).sqrt()
         return centred / deviation * weights["norm/scale"] + weights["norm/shift"]

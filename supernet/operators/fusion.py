@@ -5,7 +5,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from dagsmith.space import Node
-from dagsmith.supernet.operators.weight import Source, Sources, Tensors, Weight, Weights, width_of
+from dagsmith.supernet.operators.weight import (
+    Source,
+    Sources,
+    Tensors,
+    Weight,
+    Weights,
+    full,
+    width_of,
+)
 
 
 class Fusion:
@@ -30,7 +38,7 @@ class Fusion:
     def forward(self, node: Node, sources: Sources, tensors: Tensors, weights: Weights) -> Tensor:
         """Apply the formula."""
         heads = width_of(node, "heads")
-        left, right = (_grouped(tensors[side][0].float(), heads) for side in ("left", "right"))
+        left, right = (_grouped(full(tensors[side][0]), heads) for side in ("left", "right"))
         with torch.autocast(left.device.type, enabled=False):
             mapped = torch.bmm(left, weights[f"heads{heads}"])
         return (mapped * right).sum(dim=(0, 2)).unsqueeze(1)

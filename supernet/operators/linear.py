@@ -4,7 +4,9 @@ A matrix per source makes slicing a prefix of each, whatever set of sources is c
 the concatenation: ``[x_1, x_2] [W_1, W_2]^T = x_1 W_1^T + x_2 W_2^T``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor
@@ -39,7 +41,27 @@ def norm_weights(name: str, size: int, initial: float = 1.0) -> dict[str, Weight
     return {f"{name}/scale": Weight((size,), None, initial), f"{name}/shift": Weight((size,))}
 
 
+_normalising = ContextVar("normalising", default=True)
+
+
+@contextmanager
+def unnormalised() -> Iterator[None]:
+    """Within, a LayerNorm only scales and shifts: some scores look through it."""
+    token = _normalising.set(False)
+    try:
+        yield
+    finally:
+        _normalising.reset(token)
+
+
+def normalising() -> bool:
+    """Whether a LayerNorm normalises."""
+    return _normalising.get()
+
+
 def norm(name: str, tensor: Tensor, weights: Weights) -> Tensor:
     """LayerNorm over the last axis; statistics see exactly the active width."""
     scale = weights[f"{name}/scale"]
+    if not normalising():
+        return tensor * scale + weights[f"{name}/shift"]
     return functional.layer_norm(tensor, scale.shape, scale, weights[f"{name}/shift"])

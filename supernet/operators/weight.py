@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from dagsmith.space import Node
@@ -69,6 +70,11 @@ class Operator(Protocol):
     def forward(self, node: Node, sources: Sources, tensors: Tensors, weights: Weights) -> Tensor:
         """The output tensor."""
         ...
+
+
+def full(tensor: Tensor) -> Tensor:
+    """In full precision at least: what autocast halved becomes float32, float64 stays."""
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
 
 
 def width_of(node: Node, attribute: str = "width") -> int:

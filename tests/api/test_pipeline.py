@@ -50,7 +50,7 @@ def outcome(path: Path) -> dict[str, Any]:
     for group in ("models", "truth", "baselines"):
         for entry in result[group]:
             for run in entry["runs"]:
-                del run["seconds"]
+                del run["seconds"], run["rows_per_second"]
     return result
 
 

@@ -43,7 +43,7 @@ def trainings(data: Dataset, tmp_path: Path) -> Callable[[str], list[Training]]:
 def without_seconds(training: Training) -> dict[str, Any]:
     outcome = training.outcome()
     assert outcome is not None
-    del outcome["seconds"]
+    del outcome["seconds"], outcome["rows_per_second"]
     return outcome
 
 
