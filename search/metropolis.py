@@ -45,7 +45,7 @@ class MetropolisHastingsSampler(SpaceSampler):
     Constraints told by ``trial.set_constraint`` are predicted as objectives are; what is expected
     to miss one pays in proportion.
 
-    Source: Chen et al., "CSCO: Connectivity Search of Convolutional Operators", CVPRW 2024,
+    Source: Zhang et al., "CSCO: Connectivity Search of Convolutional Operators", CVPRW 2024,
     arXiv 2404.17152; the weights as in Knowles, "ParEGO", 2006.
 
     Args:

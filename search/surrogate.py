@@ -39,7 +39,7 @@ class CostLimit:
     Without, `weight` standard deviations of quality are taken off for every factor of e beyond the
     limit: the logarithm of the same, for metrics of any sign and scale.
 
-    Source: Chen et al., "CSCO", CVPRW 2024, arXiv 2404.17152, with alpha -1 and -0.5.
+    Source: Zhang et al., "CSCO", CVPRW 2024, arXiv 2404.17152, with alpha -1 and -0.5.
 
     Args:
         cost: name of the cost.

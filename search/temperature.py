@@ -20,7 +20,7 @@ def temperature(schedule: Schedule, initial: float, step: int, steps: int) -> fl
     .. math::
         T_0\,(1 + \cos(\pi i / N)) \qquad T_0\,(1 - i / N) \qquad T_0\,10^{-3 i / N} \qquad T_0
 
-    are ``"cosine"``, the schedule of CSCO (Chen et al., CVPRW 2024, arXiv 2404.17152), which falls
+    are ``"cosine"``, the schedule of CSCO (Zhang et al., CVPRW 2024, arXiv 2404.17152), which falls
     from almost 2 T_0 to 0; ``"linear"``; ``"exponential"``, the cooling of Kirkpatrick, Gelatt and
     Vecchi, "Optimization by Simulated Annealing", 1983; and ``"constant"``.
     """
