@@ -1,7 +1,6 @@
 """The GNN predictor: an ensemble of graph networks behind `fit` and `predict`."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Self, get_args
@@ -12,14 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from dagsmith.predictor.alike import merge_alike
-from dagsmith.predictor.calibration import Calibration
-from dagsmith.predictor.description import Description
 from dagsmith.predictor.errors import PredictorError
 from dagsmith.predictor.extras import Extras, extra_columns
 from dagsmith.predictor.fitted import Fitted
-from dagsmith.predictor.graphs import Graphs
-from dagsmith.predictor.linear_part import LinearPart
-from dagsmith.predictor.network import GraphNetwork
+from dagsmith.predictor.fitting import Evaluated, fit_network
 from dagsmith.predictor.node_features import NodeFeatures, Tokens
 from dagsmith.predictor.prediction import (
     Architectures,
@@ -28,11 +23,10 @@ from dagsmith.predictor.prediction import (
     check_columns,
     check_targets,
 )
-from dagsmith.predictor.settings import GNNSettings, TrainingSettings, Unknown
+from dagsmith.predictor.settings import GNNSettings, Unknown
 from dagsmith.predictor.storage import SavedPredictor, read_predictor, write_predictor
-from dagsmith.predictor.target_scale import TargetScale
-from dagsmith.predictor.threads import for_each, one_thread
-from dagsmith.predictor.training import Progress, train
+from dagsmith.predictor.threads import for_each
+from dagsmith.predictor.training import Progress
 from dagsmith.space import Population, Vocabulary
 
 _CHUNK = 128
@@ -119,15 +113,15 @@ class GNNPredictor:
         labels, known = merged.columns[:, :count], merged.columns[:, count:]
         for column in labels.T:
             check_targets(merged.population, column, "the averages of equal architectures")
-        self._fitted = self._train(
+        evaluated = Evaluated(
             merged.population,
             labels,
             np.ndim(targets) == 2,
-            dict(zip(names, known.T, strict=True)),
-            self.settings.training,
-            self._pretrained,
             merged.counts,
-            progress,
+            dict(zip(names, known.T, strict=True)),
+        )
+        self._fitted = fit_network(
+            evaluated, self.settings, self.settings.training, self.seed, self._pretrained, progress
         )
         return self
 
@@ -151,15 +145,11 @@ class GNNPredictor:
             raise PredictorError("pretraining needs at least one cost; got none")
         population = as_population(architectures, self.kinds)
         columns = [check_targets(population, values, name) for name, values in costs.items()]
-        self._pretrained = self._train(
-            population,
-            np.stack(columns, axis=1),
-            True,
-            {},
-            self.settings.pretraining,
-            None,
-            None,
-            progress,
+        evaluated = Evaluated(
+            population, np.stack(columns, axis=1), True, np.ones(len(population)), {}
+        )
+        self._pretrained = fit_network(
+            evaluated, self.settings, self.settings.pretraining, self.seed, progress=progress
         )
         return self
 
@@ -259,69 +249,6 @@ class GNNPredictor:
             saved.tensors, "pretrained", saved.kinds, saved.settings
         )
         return predictor
-
-    def _train(
-        self,
-        population: Population,
-        targets: NDArray[np.float64],
-        several: bool,
-        extras: Mapping[str, NDArray[np.float64]],
-        settings: TrainingSettings,
-        start: Fitted | None,
-        weights: NDArray[np.float64] | None,
-        progress: Progress | None,
-    ) -> Fitted:
-        """Train a network on ``[batch, outputs]`` targets, from `start` if there is one."""
-        scales = tuple(TargetScale.fit(column) for column in targets.T)
-        scores = np.stack(
-            [scale.to_scores(column) for scale, column in zip(scales, targets.T, strict=True)],
-            axis=1,
-        )
-        description = Description.fit(
-            population,
-            extras,
-            self.settings.graph_features,
-            start.description if start else None,
-        )
-        described = description.of(population, description.extra_inputs(population, extras))
-        features = NodeFeatures.fit(population)
-        if start:
-            features = replace(start.features, seen=start.features.seen | features.seen)
-        network = GraphNetwork.build(
-            features,
-            self.settings,
-            outputs=len(scales),
-            described=description.width,
-            typical_size=float(population.present.sum(axis=1).mean()),
-            seed=self.seed,
-        )
-        if start:
-            network.learn_from(start.network)
-        with one_thread():
-            left_out = train(
-                network,
-                population,
-                features,
-                scores,
-                described,
-                settings,
-                self.seed,
-                weights,
-                progress,
-            )
-        with torch.inference_mode():
-            graphs = Graphs.of(population, features, self.settings.members)
-            samples = network(graphs, described).double().numpy()
-        linear = None
-        if self.settings.linear_part:
-            numbers = described.double().numpy()
-            counts = np.ones(len(population)) if weights is None else weights
-            linear = LinearPart.fit(numbers, targets, scales, samples, left_out, counts)
-            samples = linear.blend(samples, numbers, scales) if linear else samples
-        calibrations = tuple(
-            Calibration.fit(scores[:, i], samples[..., i], left_out) for i in range(len(scales))
-        )
-        return Fitted(network, features, scales, calibrations, description, several, linear)
 
 
 def _ignorance(members: int) -> NDArray[np.float64]:
