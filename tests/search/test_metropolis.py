@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,13 @@ from dagsmith.search import (
     MetropolisHastingsSampler,
     MetropolisHastingsSettings,
     Objective,
+    ParetoMetropolisHastingsSampler,
     Record,
     SearchError,
 )
 from dagsmith.search.chains import chain_weights
+from dagsmith.search.hypervolume import free_boxes, improvement
+from dagsmith.search.metropolis_settings import CHAIN_ACQUISITIONS, ChainAcquisition
 from dagsmith.space import SearchSpace
 
 QUICK = MetropolisHastingsSettings(initial=24, warm_up=128, chains=32, steps=10)
@@ -154,6 +158,65 @@ def test_several_objectives_know_costs_exactly_and_span_the_front(
     assert exact.max() > 1.5 * exact.min()
 
 
+@pytest.mark.parametrize("acquisition", CHAIN_ACQUISITIONS)
+def test_every_acquisition_proposes_what_is_new_and_good(
+    space: SearchSpace, evaluator: type, predictor: Callable, acquisition: ChainAcquisition
+) -> None:
+    record = record_of(space, evaluator)
+    settings = replace(QUICK, acquisition=acquisition)
+    sampler = MetropolisHastingsSampler(space, predictor=predictor, settings=settings)
+    proposals = sampler.propose(record, 6, np.random.default_rng(0))
+    assert len(set(proposals.keys)) == 6
+    assert not record.seen & set(proposals.keys)
+    table = evaluator()
+    found = [table.logloss(space.decode(g)) for g in proposals.genotypes]
+    assert np.mean(found) < -np.quantile(record.quality, 0.6)
+
+
+@pytest.mark.parametrize("acquisition", CHAIN_ACQUISITIONS)
+def test_what_runs_elsewhere_is_avoided(
+    space: SearchSpace, evaluator: type, predictor: Callable, acquisition: ChainAcquisition
+) -> None:
+    record = record_of(space, evaluator)
+    settings = replace(QUICK, acquisition=acquisition, diversity=3.0)
+    sampler = MetropolisHastingsSampler(space, predictor=predictor, settings=settings)
+    alone = sampler.propose(record, 1, np.random.default_rng(0))
+    running = replace(record, seen=record.seen | set(alone.keys), pending=alone.genotypes)
+    other = sampler.propose(running, 1, np.random.default_rng(0))
+    assert other.keys != alone.keys
+
+
+def test_a_batch_by_hypervolume_spans_the_front(
+    space: SearchSpace,
+    evaluator: type,
+    predictor: Callable,
+    costs: Callable,
+    logloss_flops: tuple[Objective, ...],
+) -> None:
+    record = record_of(space, evaluator)
+    flops = costs(space.decode_many(record.genotypes))["flops"]
+    record = replace(
+        record,
+        quality=np.column_stack([record.quality[:, 0], -flops]),
+        signs=np.array([-1.0, -1.0]),
+    )
+    sampler = ParetoMetropolisHastingsSampler(
+        space, predictor=predictor, settings=QUICK, costs=costs, objectives=logloss_flops
+    )
+    assert sampler.settings.acquisition == "ehvi"
+    proposals = sampler.propose(record, 8, np.random.default_rng(0))
+    chosen = costs(space.decode_many(proposals.genotypes))["flops"]
+    table = evaluator()
+    quality = np.column_stack(
+        [[-table.logloss(space.decode(g)) for g in proposals.genotypes], -chosen]
+    )
+    scale = record.quality.std(axis=0)
+    reference = record.quality.min(axis=0) / scale
+    gain = improvement(quality / scale, free_boxes(record.quality / scale, reference))
+    assert (gain > 0).sum() >= 4
+    assert chosen.max() > 1.5 * chosen.min()
+
+
 def test_a_missing_cost_is_named(
     space: SearchSpace, evaluator: type, predictor: Callable, costs: Callable
 ) -> None:
@@ -170,7 +233,13 @@ def test_a_missing_cost_is_named(
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("chains", 0), ("temperature", -1.0), ("explore", 1.5), ("acquisition", "median")],
+    [
+        ("chains", 0),
+        ("temperature", -1.0),
+        ("explore", 1.5),
+        ("acquisition", "median"),
+        ("schedule", "cosinus"),
+    ],
 )
 def test_settings_out_of_range_are_named(field: str, value: Any) -> None:
     with pytest.raises(SearchError, match=str(value)):
@@ -181,7 +250,7 @@ def test_it_serves_a_plain_optuna_study(
     space: SearchSpace, evaluator: type, predictor: Callable
 ) -> None:
     table = evaluator()
-    sampler = MetropolisHastingsSampler(space, predictor=predictor, settings=QUICK, seed=1)
+    sampler = MetropolisHastingsSampler(space, predictor=predictor, settings=QUICK, seed=1, batch=8)
     study = optuna.create_study(sampler=sampler)
     study.optimize(lambda trial: table.logloss(space.suggest(trial)), n_trials=40)
     keys = [trial.user_attrs["key"] for trial in study.trials]

@@ -99,3 +99,77 @@ def test_bad_use_is_named(space: SearchSpace, predictor: Callable, costs: Callab
         CostLimit("flops", 0.0)
     with pytest.raises(SearchError, match="need the `costs`"):
         Surrogate(space, record, predictor, 0, limits=(CostLimit("flops", 1.0),))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_alpha_gives_the_score_of_csco(
+    space: SearchSpace, predictor: Callable, costs: Callable, sign: float
+) -> None:
+    values = np.random.default_rng(1).normal(0.8, 0.01, (50, 1))
+    record = record_of(space, values, [sign])
+    population = space.decode_many(space.sample(40, np.random.default_rng(2)))
+    flops = costs(population)["flops"]
+    limit = float(np.median(flops))
+    free = Surrogate(space, record, predictor, 0)
+    limited = Surrogate(
+        space,
+        record,
+        predictor,
+        0,
+        costs=costs,
+        limits=(CostLimit("flops", limit, alpha=-0.5),),
+    )
+    mean = free.predict(population)[0]
+    factor = np.minimum(1.0, (flops / limit) ** -0.5)[:, None]
+    # s = m min(1, (cost / limit)^alpha); what is minimized is divided instead.
+    expected = free.standardised(mean * factor if sign > 0 else mean / factor)
+    np.testing.assert_allclose(limited.quality(population)[0], expected, rtol=1e-5, atol=1e-5)
+    assert (limited.penalty(population) == 0).all()
+    np.testing.assert_allclose(limited.predict(population)[0], mean)
+
+
+def test_alpha_needs_values_above_zero(
+    space: SearchSpace, predictor: Callable, costs: Callable
+) -> None:
+    record = record_of(space, np.arange(-3.0, 17.0)[:, None], [1.0])
+    limits = (CostLimit("flops", 1.0, alpha=-1.0),)
+    with pytest.raises(SearchError, match="not above 0"):
+        Surrogate(space, record, predictor, 0, costs=costs, limits=limits)
+    with pytest.raises(SearchError, match=r"alpha 0\.5"):
+        CostLimit("flops", 1.0, alpha=0.5)
+
+
+def test_views_are_the_members_of_the_ensemble(space: SearchSpace, predictor: Callable) -> None:
+    values = np.random.default_rng(1).normal(5.0, 0.01, (50, 1))
+    surrogate = Surrogate(space, record_of(space, values, [-1.0]), predictor, 0)
+    population = space.decode_many(space.sample(9, np.random.default_rng(2)))
+    members = surrogate.quality(population, "thompson")
+    mean = surrogate.quality(population, "mean")
+    hopeful = surrogate.quality(population, "ucb", 2.0)
+    assert members.shape == (4, 9, 1)
+    np.testing.assert_allclose(members.mean(axis=0), mean[0])
+    np.testing.assert_allclose(hopeful[0], mean[0] + 2.0 * members.std(axis=0))
+
+
+def test_constraints_are_learned_and_what_misses_them_pays(
+    space: SearchSpace, predictor: Callable, costs: Callable
+) -> None:
+    genotypes = space.sample(60, np.random.default_rng(0))
+    flops = costs(space.decode_many(genotypes))["flops"]
+    limit = float(np.median(flops))
+    told = np.column_stack([flops - limit, np.full(60, -1.0)])
+    told[:3] = np.nan
+    record = Record(
+        genotypes,
+        np.random.default_rng(1).normal(size=(60, 1)),
+        np.array([1.0]),
+        frozenset(),
+        constraints=told,
+    )
+    surrogate = Surrogate(space, record, predictor, 0)
+    population = space.decode_many(space.sample(60, np.random.default_rng(2)))
+    penalty, excess = surrogate.penalty(population), costs(population)["flops"] - limit
+    spread = float(flops.std())
+    assert penalty[excess > 0.5 * spread].min() > penalty[excess < -0.5 * spread].max()
+    # Those that were told nothing are feasible, as in Optuna.
+    assert len(surrogate.front) == 3 + int((told[3:, 0] <= 0).sum())
