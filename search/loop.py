@@ -2,17 +2,22 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from dagsmith.data.evaluations import Evaluation, Evaluator
 from dagsmith.search.designs import DESIGNS, Design, designed_proposals
+from dagsmith.search.drawing_turn import DrawingTurn, DrawnRound
 from dagsmith.search.errors import SearchError
+from dagsmith.search.ledger import Ledger, round_of
+from dagsmith.search.patience import LOST, patiently
 from dagsmith.search.record import (
     ARCHITECTURE,
     FIDELITY,
@@ -23,7 +28,6 @@ from dagsmith.search.record import (
     ROUND,
     WORKER,
     RecordReader,
-    evaluated,
 )
 from dagsmith.search.rehearsal import Rehearsed, rehearse
 from dagsmith.search.sampler import SpaceSampler
@@ -43,6 +47,9 @@ SamplerFactory = Callable[[int], BaseSampler]
 Progress = Callable[[str, int, int | None], None]
 """Called with a stage, how much of it is done, and of how much (None if unknown)."""
 
+POLL_S = 0.5
+"""Seconds between two looks at what other workers are doing."""
+
 
 @dataclass(frozen=True)
 class SearchSummary:
@@ -56,6 +63,7 @@ class SearchSummary:
         exhausted: whether the space had no more architectures to offer.
         proposing_s: seconds this call spent on proposals, fitting included.
         evaluating_s: seconds it spent in the evaluator.
+        waiting_s: seconds it spent waiting for other workers.
         storing_s: seconds it spent reading and writing trials.
     """
 
@@ -66,6 +74,7 @@ class SearchSummary:
     exhausted: bool
     proposing_s: float
     evaluating_s: float
+    waiting_s: float
     storing_s: float
 
 
@@ -94,6 +103,13 @@ def run_search(
     the middle of the round, and ends with the trials of an uninterrupted run. Calling again with
     more trials goes on in the same way.
 
+    Any number of processes may call this for one study, on several machines if its storage allows:
+    they join the search. One of them draws a round, and all take from it; when nothing is left, the
+    first one to notice draws the next round, though others are still evaluating. Whoever creates
+    the first trial of an architecture evaluates it. What a dead worker leaves is taken up.
+
+    A storage that does not answer is waited for, ten minutes long.
+
     An architecture is evaluated once. Samplers that repeat one are answered from the record and
     asked again. An evaluation that fails makes a failed trial with its reason, counts, and is not
     repeated; one that was interrupted does not count.
@@ -115,6 +131,7 @@ def run_search(
 
     Raises:
         SearchError: a setting out of range, or an evaluation that lacks an objective.
+        StudyError: the storage was lost; what was finished is in it.
     """
     for name, value in (("trials", trials), ("initial", initial), ("batch", batch)):
         if value < 1:
@@ -128,7 +145,7 @@ def run_search(
 
 
 class _Search:
-    """One call of `run_search`, and the seconds that it spends where."""
+    """One worker's part in a search, and the seconds that it spends where."""
 
     def __init__(
         self,
@@ -153,62 +170,116 @@ class _Search:
         self._writer = TrialWriter(study, space, self._objectives)
         self._reader = RecordReader(space)
         self._began = time.perf_counter()
-        self._proposing = self._evaluating = 0.0
+        self._proposing = self._evaluating = self._waiting = 0.0
+        self._turn = DrawingTurn(study)
+        self._candidates: list[Candidate] = []
+        self._exhausted = False
 
     def run(self, trials: int, sizes: list[int]) -> SearchSummary:
-        """Go through the rounds, from the first that is not complete."""
-        released = [_round(trial) for trial in release_dead_trials(self._study)]
-        record = self._trials()
-        # A released trial may belong to an earlier round, if other workers have gone on without it.
-        round_ = min([max(map(_round, record), default=0), *released])
-        round_ = max(round_, 0)
-        before = done = _count(record)
-        self._progress("search", done, trials)
-        exhausted = False
-        while done < trials and not exhausted:
-            size = sizes[min(round_, 1)]
-            if sum(_round(t) == round_ and evaluated(t) for t in self._trials()) < size:
-                candidates = self._candidates(round_, size)
-                exhausted = not candidates
-                for candidate in candidates:
-                    if done < trials and self._evaluate(candidate):
-                        done = _count(self._trials())
-                        self._progress("search", done, trials)
-            round_ += not exhausted and done < trials
-            if self._pages:
-                self._pages.update()
+        """Take up what is orphaned, then what is left of the last round, then draw the next one."""
+        release_dead_trials(self._study)
+        ledger = self._ledger = Ledger(self._study)
+        added = 0
+        self._read_last_round()
+        self._progress("search", ledger.evaluated, trials)
+        while ledger.evaluated < trials:
+            if ledger.evaluated + len(ledger.running) >= trials:
+                # The others are about to finish; should one die, its part is taken up here.
+                self._wait()
+                continue
+            candidate = self._next_candidate()
+            if candidate is not None:
+                added += self._evaluate(candidate)
+                self._progress("search", ledger.evaluated, trials)
+            elif self._exhausted and not ledger.running:
+                break
+            elif self._exhausted or not self._draw_next(sizes):
+                self._wait()
         if self._pages:
             self._pages.update(final=True)
-        record = self._trials()
         return SearchSummary(
-            evaluated=done,
-            failed=sum(evaluated(t) and t.state != TrialState.COMPLETE for t in record),
-            added=done - before,
-            rounds=max(map(_round, record), default=-1) + 1,
-            exhausted=exhausted,
+            evaluated=ledger.evaluated,
+            failed=ledger.failed,
+            added=added,
+            rounds=ledger.last_round + 1,
+            exhausted=self._exhausted,
             proposing_s=self._proposing,
             evaluating_s=self._evaluating,
-            storing_s=time.perf_counter() - self._began - self._proposing - self._evaluating,
+            waiting_s=self._waiting,
+            storing_s=time.perf_counter()
+            - self._began
+            - self._proposing
+            - self._evaluating
+            - self._waiting,
         )
 
-    def _trials(self) -> list[FrozenTrial]:
-        return self._study.get_trials(deepcopy=False)
+    def _next_candidate(self) -> Candidate | None:
+        """An orphan, or else the first proposal of the round that nobody has taken."""
+        for orphan in self._ledger.orphans:
+            return self._writer.again(orphan)
+        while self._candidates:
+            if not self._ledger.claimed(self._candidates[0].key):
+                return self._candidates[0]
+            self._candidates.pop(0)
+        return None
 
-    def _candidates(self, round_: int, size: int) -> list[Candidate]:
-        """The proposals of a round: a function of seed, round and earlier rounds alone."""
+    def _read_last_round(self) -> int:
+        """Take over the last round as the study has it; return its number, -1 if there is none."""
+        drawn = patiently(self._turn.last)
+        if drawn is None:
+            return -1
+        self._candidates = self._as_candidates(drawn)
+        return drawn.number
+
+    def _draw_next(self, sizes: list[int]) -> bool:
+        """Draw the next round, unless another worker does; return whether there may be new work."""
+        last = self._read_last_round()
+        if self._next_candidate() is not None:
+            return True
+        # A study of before rounds were kept: its last one may be incomplete, and is drawn again.
+        number = last + 1 if last >= 0 else max(self._ledger.last_round, 0)
+        if not patiently(lambda: self._turn.take(number, others=self._ledger.shared)):
+            return False
+        patiently(lambda: release_dead_trials(self._study))
+        self._refresh()
+        drawn = self._draw(number, sizes[min(number, 1)])
+        if last < 0 and not self._untaken(drawn):
+            drawn = self._draw(number + 1, sizes[1])
+        if not self._untaken(drawn):
+            self._exhausted = True
+            return False
+        patiently(lambda: self._turn.write(drawn))
+        self._candidates = self._as_candidates(drawn)
+        if self._pages:
+            self._pages.update()
+        return True
+
+    def _untaken(self, drawn: DrawnRound) -> bool:
+        return any(not self._ledger.claimed(key) for key in drawn.rehearsed.proposals.keys)
+
+    def _draw(self, number: int, size: int) -> DrawnRound:
+        """The proposals of a round: with one worker, a function of seed and earlier rounds."""
         began = time.perf_counter()
-        earlier = [trial for trial in self._trials() if _round(trial) < round_]
-        rehearsed = self._propose(earlier, round_, size)
-        proposals = rehearsed.proposals
-        population = self._space.decode_many(proposals.genotypes) if len(proposals) else None
-        costs = self._costs(population) if self._costs and population else {}
+        earlier = [trial for trial in self._ledger.trials if round_of(trial) < number]
+        drawn = DrawnRound(number, self._propose(earlier, number, size))
+        self._proposing += time.perf_counter() - began
+        return drawn
+
+    def _as_candidates(self, drawn: DrawnRound) -> list[Candidate]:
+        """Proposals as trials to be; those that are taken are left out."""
+        proposals = drawn.rehearsed.proposals
+        rows = [r for r, key in enumerate(proposals.keys) if not self._ledger.claimed(key)]
+        if not rows:
+            return []
+        population = self._space.decode_many(proposals.genotypes)
+        costs = self._costs(population) if self._costs else {}
         candidates = []
-        for row, key in enumerate(proposals.keys):
+        for row in rows:
             architecture = self._space.decode(proposals.genotypes[row])
             attributes: dict[str, Any] = {
-                KEY: key,
+                KEY: proposals.keys[row],
                 ARCHITECTURE: architecture.to_json(),
-                ROUND: round_,
+                ROUND: drawn.number,
                 POSITION: row,
                 FIDELITY: self._evaluator.fidelity,
                 WORKER: worker_name(),
@@ -219,16 +290,24 @@ class _Search:
                     attributes[PREDICTED_STD + objective.name] = float(proposals.std[row, column])
             candidates.append(
                 Candidate(
-                    key=key,
+                    key=proposals.keys[row],
                     architecture=architecture,
                     params=self._space.to_params(proposals.genotypes[row]),
                     attributes=attributes,
                     costs={name: float(column[row]) for name, column in costs.items()},
-                    notes=rehearsed.notes[row] | self._picture(key, architecture),
+                    notes=drawn.rehearsed.notes[row]
+                    | self._picture(proposals.keys[row], architecture),
                 )
             )
-        self._proposing += time.perf_counter() - began
         return candidates
+
+    def _wait(self) -> None:
+        """Wait for other workers, and look whether one of them has died."""
+        began = time.perf_counter()
+        time.sleep(POLL_S)
+        patiently(lambda: release_dead_trials(self._study))
+        self._refresh()
+        self._waiting += time.perf_counter() - began
 
     def _picture(self, key: str, architecture: Architecture) -> dict[str, str]:
         return self._pages.picture(key, architecture) if self._pages else {}
@@ -247,21 +326,43 @@ class _Search:
         return rehearse(sampler, self._reader, earlier, directions, size, rng, self._limits)
 
     def _evaluate(self, candidate: Candidate) -> bool:
-        """Make the candidate a trial and evaluate it, unless somebody has or is about to."""
-        if self._claimed(candidate.key, None):
-            return False
-        trial = self._writer.begin(candidate)
-        if self._claimed(candidate.key, trial):
+        """Make the candidate a trial and evaluate it, unless another worker is about to."""
+        trial = self._begin(candidate)
+        self._refresh()
+        if self._ledger.claimed(candidate.key, trial):
             # Two workers were quick; the one with the lower trial goes on.
-            self._writer.interrupt(trial, "another worker evaluates the same architecture")
+            reason = "another worker evaluates the same architecture"
+            patiently(lambda: self._writer.interrupt(trial, reason))
+            self._refresh()
             return False
         try:
             evaluation = self._ask_evaluator(candidate, trial)
-            self._writer.finish(trial, candidate, evaluation)
+            patiently(lambda: self._writer.finish(trial, candidate, evaluation))
+        except UpdateFinishedTrialError:
+            # Taken for dead while its heartbeat did not come through: somebody takes it up.
+            self._refresh()
+            return False
         except BaseException as error:
-            self._writer.interrupt(trial, f"{type(error).__name__}: {error}".rstrip(": "))
+            with suppress(*LOST):
+                self._writer.interrupt(trial, f"{type(error).__name__}: {error}".rstrip(": "))
             raise
+        self._refresh()
         return True
+
+    def _begin(self, candidate: Candidate) -> int:
+        try:
+            return self._writer.begin(candidate)
+        except LOST:
+            # Whether the trial was made before the answer got lost, only the storage knows.
+            self._refresh()
+            for trial in self._ledger.running:
+                mine = trial.user_attrs.get(WORKER) == worker_name()
+                if mine and trial.user_attrs.get(KEY) == candidate.key:
+                    return trial._trial_id
+            return patiently(lambda: self._writer.begin(candidate))
+
+    def _refresh(self) -> None:
+        patiently(self._ledger.refresh)
 
     def _ask_evaluator(self, candidate: Candidate, trial: int) -> Evaluation:
         began = time.perf_counter()
@@ -273,21 +374,3 @@ class _Search:
         if len(evaluations) != 1:
             raise SearchError(f"the evaluator gave {len(evaluations)} evaluations; expected 1")
         return evaluations[0]
-
-    def _claimed(self, key: str, before: int | None) -> bool:
-        """Whether a trial (made before the one with id `before`) has this architecture."""
-        return any(
-            trial.user_attrs.get(KEY) == key
-            and (evaluated(trial) or trial.state == TrialState.RUNNING)
-            and (before is None or trial._trial_id < before)
-            for trial in self._trials()
-        )
-
-
-def _round(trial: FrozenTrial) -> int:
-    """The round of a trial; -1 for one that the loop did not make."""
-    return int(trial.user_attrs.get(ROUND, -1))
-
-
-def _count(trials: list[FrozenTrial]) -> int:
-    return sum(evaluated(trial) for trial in trials)

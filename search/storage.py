@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -19,15 +20,17 @@ from dagsmith.space.errors import nearest
 
 HEARTBEAT_SECONDS = 60
 GRACE_SECONDS = 240
+JOURNAL = "journal:///"
+"""Begins the URL of an Optuna journal: a file that processes of one machine append to."""
 
 
 def open_storage(storage: str | Path | BaseStorage) -> BaseStorage:
-    """Open a storage by URL (``sqlite:///...``, ``postgresql://...``), by file, or as it is.
+    """Open a storage by URL (``sqlite``, ``journal``, ``postgresql``), by file, or as it is.
 
-    A path without ``://`` is an SQLite file. SQLite runs with a write-ahead log and
-    ``synchronous=NORMAL``: a crash of the process loses nothing, a power cut at most the last
-    trials, and a transaction costs a fraction. Heartbeats are on, so that the trials of a process
-    that died are found.
+    A path without ``://`` is an SQLite file; ``journal:///FILE`` is a journal of Optuna. SQLite
+    runs with a write-ahead log and ``synchronous=NORMAL``: a crash of the process loses nothing, a
+    power cut at most the last trials, and a transaction costs a fraction. Heartbeats are on, so
+    that the trials of a process that died are found.
 
     Raises:
         StudyError: a storage that cannot be reached or read, in one line without its password.
@@ -35,6 +38,8 @@ def open_storage(storage: str | Path | BaseStorage) -> BaseStorage:
     if isinstance(storage, BaseStorage):
         return storage
     text = os.fspath(storage)
+    if text.startswith(JOURNAL):
+        return _open_journal(Path(text.removeprefix(JOURNAL)))
     url = text if "://" in text else f"sqlite:///{Path(text)}"
     try:
         shown = make_url(url).render_as_string(hide_password=True)
@@ -66,6 +71,15 @@ def open_storage(storage: str | Path | BaseStorage) -> BaseStorage:
         # Connections opened so far are not tuned yet.
         opened.engine.dispose()
     return opened
+
+
+def _open_journal(file: Path) -> BaseStorage:
+    if not file.parent.is_dir():
+        raise StudyError(f"cannot open storage {file}: folder {file.parent} does not exist")
+    try:
+        return JournalStorage(JournalFileBackend(str(file)))
+    except (OSError, ValueError, KeyError) as error:
+        raise StudyError(f"cannot open storage {file}: {_reason(error)}") from None
 
 
 def open_studies(storage: BaseStorage, names: Sequence[str]) -> list[optuna.Study]:

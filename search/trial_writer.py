@@ -9,20 +9,24 @@ from typing import Any
 
 import optuna
 from optuna.storages._heartbeat import get_heartbeat_thread
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from dagsmith.data.evaluations import Evaluation
 from dagsmith.search.errors import SearchError
 from dagsmith.search.objectives import Objective
 from dagsmith.search.record import (
+    ARCHITECTURE,
     COST,
     FAILURE,
     FIDELITY,
     INTERRUPTED,
+    KEY,
     METRIC,
     SECONDS,
     SEED,
+    WORKER,
 )
+from dagsmith.search.workers import worker_name
 from dagsmith.space import Architecture, SearchSpace
 from dagsmith.space.component import Value
 from dagsmith.space.errors import nearest
@@ -81,6 +85,28 @@ class TrialWriter:
             intermediate_values={},
         )
         return self._storage.create_new_trial(self._study_id, template_trial=trial)
+
+    @staticmethod
+    def again(orphan: FrozenTrial) -> Candidate:
+        """The candidate of which an interrupted trial was made."""
+        attributes = {
+            name: value
+            for name, value in orphan.user_attrs.items()
+            if name not in (INTERRUPTED, SECONDS, SEED) and not name.startswith((METRIC, COST))
+        }
+        costs = {
+            name.removeprefix(COST): float(value)
+            for name, value in orphan.user_attrs.items()
+            if name.startswith(COST)
+        }
+        return Candidate(
+            key=str(attributes[KEY]),
+            architecture=Architecture.from_json(str(attributes[ARCHITECTURE])),
+            params=dict(orphan.params),
+            attributes=attributes | {WORKER: worker_name()},
+            costs=costs,
+            notes=dict(orphan.system_attrs),
+        )
 
     @contextmanager
     def heartbeat(self, trial_id: int) -> Iterator[None]:

@@ -33,7 +33,7 @@ def release_dead_trials(study: optuna.Study) -> list[FrozenTrial]:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         optuna.storages.fail_stale_trials(study)
     for trial in study.get_trials(deepcopy=False, states=running):
-        if _gone(str(trial.user_attrs.get(WORKER, ""))):
+        if gone(str(trial.user_attrs.get(WORKER, ""))):
             reason = "the process that evaluated it ended"
             study._storage.set_trial_user_attr(trial._trial_id, INTERRUPTED, reason)
             study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
@@ -41,7 +41,8 @@ def release_dead_trials(study: optuna.Study) -> list[FrozenTrial]:
     return [t for t in before if t.number not in alive and ROUND in t.user_attrs]
 
 
-def _gone(worker: str) -> bool:
+def gone(worker: str) -> bool:
+    """Whether a worker of this machine has ended; of one on another machine nothing is known."""
     host, _, rest = worker.partition(":")
     process, _, session = rest.partition(":")
     if host != socket.gethostname() or not process.isdigit():

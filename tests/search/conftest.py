@@ -1,7 +1,15 @@
 """A small space, a table that knows the truth about it, and a predictor that fits at once."""
 
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import optuna
@@ -116,6 +124,72 @@ def logloss() -> tuple[Objective, ...]:
 @pytest.fixture
 def logloss_flops() -> tuple[Objective, ...]:
     return (Objective("logloss", "minimize"), Objective("flops", "minimize", cost=True))
+
+
+@pytest.fixture(scope="module")
+def postgres_server() -> Iterable[str]:
+    """A PostgreSQL of our own, gone in the end; its URL without a database."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed (extra postgres)")
+    # Debian keeps them out of the path.
+    places = [os.environ.get("PATH", ""), *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
+    path = os.pathsep.join(places)
+    postgres, initdb = shutil.which("postgres", path=path), shutil.which("initdb", path=path)
+    if postgres is None or initdb is None:
+        pytest.skip("no PostgreSQL is installed (Debian: postgresql)")
+    user = None
+    if os.geteuid() == 0:
+        # PostgreSQL refuses to run as root; Debian's package comes with a user for it.
+        known = [entry.pw_name for entry in pwd.getpwall()]
+        user = next((name for name in ("postgres", "nobody") if name in known), None)
+        if user is None:
+            pytest.skip("PostgreSQL does not run as root, and there is no other user for it")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # Not below pytest's folder, which other users may not enter.
+    folder = tempfile.mkdtemp(prefix="dagsmith-postgres-")
+    if user:
+        shutil.chown(folder, user)
+    data = f"{folder}/data"
+    subprocess.run(
+        [initdb, "-D", data, "-U", "dagsmith", "--auth=trust", "--encoding=UTF8", "--no-sync"],
+        check=True,
+        capture_output=True,
+        user=user,
+        cwd=folder,
+    )
+    options = ["-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    server = subprocess.Popen(
+        [postgres, "-D", data, *options], user=user, cwd=folder, stderr=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(600):
+            with socket.socket() as attempt:
+                if attempt.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield f"postgresql://dagsmith@127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(60)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgresql(postgres_server: str, request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database of a real PostgreSQL."""
+    import psycopg
+
+    name = f"t{zlib.crc32(request.node.name.encode())}"
+    for _ in range(100):
+        try:
+            with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as connection:
+                connection.execute(f'CREATE DATABASE "{name}"')
+            break
+        except psycopg.OperationalError:
+            # It listens a moment before it lets anybody in.
+            time.sleep(0.1)
+    return f"{postgres_server}/{name}"
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,136 @@
+"""Several workers in one search, and what a trial costs in a storage as the study grows.
+
+``throughput`` starts 1, 2 and 4 processes that join one search of a table whose evaluations take
+simulated seconds, and compares evaluations per second from the first start to the last end of a
+trial. ``storage`` measures the seconds that reading and writing one trial take, of the wall clock
+and of this process, in studies of up to 20,000 trials.
+
+    python benchmarks/workers.py throughput --seconds 2 --trials 96
+    python benchmarks/workers.py storage --trials 100 1000 5000 20000
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+
+import optuna
+
+from dagsmith.data import Evaluation
+from dagsmith.search import Objective, make_sampler, open_study, run_search
+from dagsmith.space import Architecture, NASRecSpace, nasrec_small
+
+OBJECTIVES = (Objective("logloss", "minimize"),)
+INITIAL = 32
+
+
+class SimulatedTable:
+    """A smooth function of widths and nodes that takes its time."""
+
+    fidelity = "table"
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+        """Sleep for each architecture, then tell its value."""
+        time.sleep(self._seconds * len(architectures))
+        return [self._one(architecture) for architecture in architectures]
+
+    def _one(self, architecture: Architecture) -> Evaluation:
+        widths = sum(float(node.values.get("width") or 1) for node in architecture.nodes)
+        value = 0.5 - 1e-4 * widths + 1e-3 * len(architecture.nodes)
+        return Evaluation(architecture, {"logloss": value}, fidelity="table")
+
+
+def space() -> NASRecSpace:
+    return nasrec_small(13, 26, blocks=3, widths=(16, 64, 256), rows=(16, 32))
+
+
+def search(storage: str, seconds: float, trials: int, sampler: str, batch: int = 8) -> dict:
+    study = open_study(storage, "workers", space(), OBJECTIVES)
+    clock = time.process_time()
+    summary = run_search(
+        study,
+        space(),
+        SimulatedTable(seconds),
+        sampler=lambda seed: make_sampler(sampler, space(), seed, initial=INITIAL),
+        trials=trials,
+        initial=INITIAL,
+        batch=batch,
+    )
+    return {
+        "added": summary.added,
+        "proposing_s": summary.proposing_s,
+        "waiting_s": summary.waiting_s,
+        "storing_s": summary.storing_s,
+        "cpu_s": time.process_time() - clock,
+    }
+
+
+def throughput(storage: str | None, seconds: float, trials: int, sampler: str) -> None:
+    alone = 0.0
+    print("| workers | evaluations per second | of linear | proposing | waiting | storing |")
+    print("|---|---|---|---|---|---|")
+    for workers in (1, 2, 4):
+        with tempfile.TemporaryDirectory() as folder:
+            url = storage or f"sqlite:///{folder}/study.db"
+            open_study(url, "workers", space(), OBJECTIVES)
+            words = ["join", "--storage", url, "--seconds", str(seconds), "--trials", str(trials)]
+            command = [sys.executable, __file__, *words, "--sampler", sampler]
+            joined = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(workers)]
+            told = [json.loads(worker.communicate()[0]) for worker in joined]
+            study = open_study(url, "workers", space(), OBJECTIVES)
+            done = [trial for trial in study.trials if trial.state.is_finished()]
+            begun = sorted(t.datetime_start for t in done if t.datetime_start)
+            ended = [trial.datetime_complete for trial in done if trial.datetime_complete]
+            speed = len(ended) / (max(ended) - begun[0]).total_seconds()
+            alone = alone or speed
+            parts = [sum(t[name] for t in told) / sum(t["added"] for t in told) for name in _PARTS]
+            shown = " | ".join(f"{part:.3f} s" for part in parts)
+            print(f"| {workers} | {speed:.3f} | {speed / alone / workers:.2f} | {shown} |")
+            if storage:
+                optuna.delete_study(study_name="workers", storage=study._storage)
+
+
+_PARTS = ("proposing_s", "waiting_s", "storing_s")
+
+
+def storage_cost(storage: str | None, sizes: Sequence[int], window: int) -> None:
+    print("| trials in the study | ms per trial | processor ms per trial |")
+    print("|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        url = storage or f"sqlite:///{folder}/study.db"
+        for size in sizes:
+            search(url, 0.0, max(size - window, 1), "random", batch=500)
+            began = time.perf_counter()
+            found = search(url, 0.0, size, "random", batch=window)
+            wall = time.perf_counter() - began - found["proposing_s"]
+            cpu = found["cpu_s"] - found["proposing_s"]
+            print(
+                f"| {size:,} | {1e3 * wall / window:.1f} | {1e3 * cpu / window:.1f} |", flush=True
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("part", choices=("throughput", "storage", "join"))
+    parser.add_argument("--storage", help="URL; an SQLite file of its own by default")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of one evaluation")
+    parser.add_argument("--trials", type=int, nargs="+", default=[96])
+    parser.add_argument("--sampler", default="evolution")
+    parser.add_argument("--window", type=int, default=50, help="trials that are timed")
+    values = parser.parse_args()
+    if values.part == "join":
+        print(json.dumps(search(values.storage, values.seconds, values.trials[0], values.sampler)))
+    elif values.part == "throughput":
+        throughput(values.storage, values.seconds, values.trials[0], values.sampler)
+    else:
+        storage_cost(values.storage, values.trials, values.window)
+
+
+if __name__ == "__main__":
+    main()
