@@ -67,7 +67,7 @@ def _gradients(network: Network, rows: Rows) -> tuple[list[Tensor], float]:
     found = torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True)
     # The loss is a mean: times the rows, a row's share of it is its own gradient.
     fisher = sum(
-        float((activation * gradient * len(label)).square().sum()) / len(label)
+        float((activation.detach() * gradient * len(label)).square().sum()) / len(label)
         for activation, gradient in zip(kept, found[len(weights) :], strict=True)
     )
     return [gradient.detach() for gradient in found[: len(weights)]], fisher
