@@ -36,6 +36,7 @@ from dagsmith.data.synthetic import ClickLaw, prepare_synthetic, synthetic_click
 from dagsmith.data.table_evaluator import TableEvaluator
 from dagsmith.data.table_files import load_table, save_table
 from dagsmith.data.tables import EvaluatedTable, MergedTable
+from dagsmith.data.truth import truth_table
 
 __all__ = [
     "FORMATS",
@@ -80,4 +81,5 @@ __all__ = [
     "prepare_synthetic",
     "save_table",
     "synthetic_click_log",
+    "truth_table",
 ]

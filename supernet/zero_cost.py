@@ -70,7 +70,7 @@ def _gradients(network: Network, rows: Rows) -> tuple[list[Tensor], float]:
         float((activation.detach() * gradient * len(label)).square().sum()) / len(label)
         for activation, gradient in zip(kept, found[len(weights) :], strict=True)
     )
-    return [gradient.detach() for gradient in found[: len(weights)]], fisher
+    return [gradient.detach() for gradient in found[: len(weights)]], float(fisher)
 
 
 def _zico(gradients: Sequence[Sequence[Tensor]]) -> float:

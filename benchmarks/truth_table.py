@@ -1,0 +1,310 @@
+"""The truth table: architectures trained from scratch, beside every cheaper opinion of them.
+
+Draws random architectures of a space (of ctr-plus the hand-made models first), trains each from
+scratch with some seeds, trains one supernet and scores them with it, takes their zero-cost scores
+and costs, and writes one parquet file with a data card (JSON) beside it:
+
+    python benchmarks/truth_table.py --data frappe --space ctr-plus --out runs/truth
+
+``dagsmith.data.truth_table`` reads the file. Every finished training is kept in ``--out``, so that
+an interrupted run goes on; a larger ``--count`` or ``--seeds`` adds to what there is.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import polars as pl
+import torch
+from rank_correlation import frappe
+
+from dagsmith.data import Dataset, prepare_synthetic
+from dagsmith.files import write_text
+from dagsmith.hardware import Flops, Parameters, costs
+from dagsmith.predictor.metrics import rank_correlation
+from dagsmith.space import (
+    HANDMADE,
+    SPACES,
+    Architecture,
+    ClickSpace,
+    CTRPlusSpace,
+    Genotypes,
+    SpaceError,
+)
+from dagsmith.supernet import (
+    PROXIES,
+    RECIPES,
+    Network,
+    Recipe,
+    SubnetScoring,
+    Supernet,
+    SupernetEvaluator,
+    SupernetRecipe,
+    TrainingError,
+    pick_device,
+    pick_precision,
+    sized_for,
+    train_scratch,
+    train_supernet,
+    zero_cost_scores,
+)
+from dagsmith.supernet.inputs import to_tensors
+
+METRICS = ("logloss", "auc")
+SPLITS = ("valid", "test")
+ZERO_COST_ROWS = 512
+ZERO_COST_BATCHES = 4
+
+
+def dataset_of(arguments: argparse.Namespace) -> Dataset:
+    folder: Path = arguments.out / f"data-{arguments.data}"
+    if arguments.data == "synthetic":
+        return prepare_synthetic(folder, rows=arguments.rows, seed=0)
+    return frappe(arguments.data_dir, folder)
+
+
+def drawn(space: ClickSpace, count: int, seed: int) -> Genotypes:
+    """`count` genotypes of different architectures; more of them begin with the same ones."""
+    rows: list[Genotypes] = []
+    if isinstance(space, CTRPlusSpace):
+        for params in HANDMADE.values():
+            try:
+                rows.append(space.point({"dim": space.embedding_dims[1], **params})[None])
+            except SpaceError:
+                continue  # made smaller than the model by other choices
+    rng = np.random.default_rng(seed)
+    seen: set[str] = set()
+    kept: list[Genotypes] = []
+    while len(kept) < count:
+        for genotype in np.concatenate(rows or [space.sample(64, rng)]):
+            key = space.decode(genotype).key
+            if key not in seen:
+                seen.add(key)
+                kept.append(genotype)
+        rows = []
+    return np.stack(kept[:count])
+
+
+def scratch(
+    data: Path, architecture: Architecture, recipe: Recipe, seed: int, cache: Path
+) -> dict[str, Any]:
+    """One training from scratch, from the cache if it is there; a failure is kept as one."""
+    if cache.exists():
+        return dict(json.loads(cache.read_text()))
+    torch.set_num_threads(1)
+    dataset = Dataset.open(data)
+    network = Network(architecture, dataset.fields, seed=seed, std=recipe.embedding_std)
+    found: dict[str, Any] = {}
+    try:
+        trained = train_scratch(network, dataset, recipe, seed=seed, splits=SPLITS)
+    except TrainingError as error:
+        found["failure"] = str(error)
+    else:
+        for split in SPLITS:
+            for metric in METRICS:
+                found[f"{split}_{metric}"] = trained.metrics[split][metric]
+        found |= {"seconds": trained.seconds, "best_epoch": trained.best_epoch}
+    write_text(cache, json.dumps(found))
+    return found
+
+
+def from_scratch(
+    arguments: argparse.Namespace, dataset: Dataset, nets: Sequence[Architecture], recipe: Recipe
+) -> dict[str, list[float | None]]:
+    """Columns of every seed and their mean; None where a training failed."""
+    folder = arguments.out / f"scratch-{arguments.data}-{_mark(recipe)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    work = [(net, seed) for net in nets for seed in range(arguments.seeds)]
+    found = joblib.Parallel(n_jobs=arguments.jobs, verbose=5)(
+        joblib.delayed(scratch)(dataset.path, net, recipe, seed, folder / f"{net.key}-{seed}.json")
+        for net, seed in work
+    )
+    columns: dict[str, list[float | None]] = {}
+    names = [f"{split}_{metric}" for split in SPLITS for metric in METRICS]
+    for name in (*names, "seconds", "best_epoch"):
+        by_seed = [
+            [row.get(name) for row in found[seed :: arguments.seeds]]
+            for seed in range(arguments.seeds)
+        ]
+        columns[name] = [
+            None if None in values else float(np.mean(values))
+            for values in zip(*by_seed, strict=True)
+        ]
+        if name in names:
+            columns |= {f"{name}_{seed}": values for seed, values in enumerate(by_seed)}
+    return columns
+
+
+def by_supernet(
+    arguments: argparse.Namespace,
+    dataset: Dataset,
+    space: ClickSpace,
+    nets: Sequence[Architecture],
+    recipe: Recipe,
+) -> tuple[dict[str, list[float | None]], dict[str, Any]]:
+    """Scores of one supernet, and how it was trained."""
+    how = SupernetRecipe(
+        epochs=arguments.supernet_epochs,
+        batch_size=max(256, recipe.batch_size // 4),
+        embedding_l2=recipe.embedding_l2,
+        precision=recipe.precision,
+    )
+    supernet = Supernet(space, dataset.fields, std=recipe.embedding_std)
+    name = f"supernet-{arguments.data}-{space.name}-{_mark(how)}.safetensors"
+    trained = train_supernet(supernet, dataset, how, checkpoint=arguments.out / name)
+    scoring = SubnetScoring(precision=recipe.precision)
+    found = SupernetEvaluator(supernet, dataset, scoring).evaluate(nets)
+    columns: dict[str, list[float | None]] = {
+        f"supernet_{metric}": [evaluation.metrics.get(metric) for evaluation in found]
+        for metric in METRICS
+    }
+    columns["supernet_seconds"] = [evaluation.seconds for evaluation in found]
+    return columns, {**asdict(how), "seconds": round(trained.seconds, 1)}
+
+
+def without_training(
+    dataset: Dataset, nets: Sequence[Architecture]
+) -> dict[str, list[float | None]]:
+    """Zero-cost scores, on the same rows for all."""
+    batches = []
+    for batch in dataset.train.batches(ZERO_COST_ROWS, shuffle=True, seed=0):
+        batches.append(to_tensors(batch, torch.device("cpu")))
+        if len(batches) == ZERO_COST_BATCHES:
+            break
+    rows = [zero_cost_scores(Network(net, dataset.fields, seed=0), batches) for net in nets]
+    # A flow of nothing has no logarithm; it is a gap in the table.
+    return {
+        name: [row[name] if np.isfinite(row[name]) else None for row in rows] for name in PROXIES
+    }
+
+
+def card(
+    arguments: argparse.Namespace,
+    dataset: Dataset,
+    space: ClickSpace,
+    recipe: Recipe,
+    supernet: Mapping[str, Any],
+    table: pl.DataFrame,
+) -> dict[str, Any]:
+    """What a reader must know, and how well the seeds agree: the ceiling of every ranking."""
+    taus = {}
+    if arguments.seeds > 1:
+        both = table.drop_nulls(["valid_logloss_0", "valid_logloss_1"])
+        pair = [both[f"valid_logloss_{seed}"].to_numpy() for seed in (0, 1)]
+        taus = {"tau of two seeds": asdict(rank_correlation(*pair))}
+        spread = (pair[0] - pair[1]) / np.sqrt(2)
+        taus["seed deviation"] = float(np.sqrt(np.mean(spread**2)))
+    redrawn = "train negatives re-drawn by the rule of the known ones"
+    return {
+        "format": "dagsmith.truth/1",
+        "space": {
+            "name": arguments.space,
+            "dense_features": len(dataset.dense_features),
+            "sparse_fields": len(dataset.fields),
+            "blocks": arguments.blocks,
+            "embedding_dim": arguments.embedding_dim,
+        },
+        "data": {
+            "name": arguments.data,
+            "note": redrawn if arguments.data == "frappe" else "",
+            "rows": {name: len(split) for name, split in dataset.splits.items()},
+            "fingerprint": dataset.fingerprint,
+        },
+        "architectures": len(table),
+        "drawn": "at random by the space's own weights; of ctr-plus the hand-made models first",
+        "seeds": arguments.seeds,
+        "recipe": asdict(recipe),
+        "supernet": dict(supernet),
+        "zero_cost": {"rows": ZERO_COST_ROWS, "batches": ZERO_COST_BATCHES},
+        "noise": taus,
+        "versions": {
+            name: importlib.metadata.version(name) for name in ("dagsmith", "torch", "numpy")
+        },
+        "columns": {
+            "metrics": [name for name in table.columns if name.startswith(SPLITS)],
+            "costs": ["parameters", "flops", "seconds"],
+            "fidelities": ["supernet_logloss", "supernet_auc", *PROXIES],
+        },
+    }
+
+
+def _mark(recipe: Recipe | SupernetRecipe) -> str:
+    """A short name that differs where anything in the recipe does."""
+    text = json.dumps(asdict(recipe), sort_keys=True)
+    return joblib.hash(text)[:8]
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    default = os.environ.get("DAGSMITH_DATA", "../shared/data")
+    parser.add_argument("--data", choices=("frappe", "synthetic"), default="frappe")
+    parser.add_argument("--data-dir", type=Path, default=Path(default))
+    parser.add_argument("--rows", type=int, default=120_000, help="of the synthetic log")
+    parser.add_argument("--space", choices=("nasrec-small", "ctr-plus"), default="ctr-plus")
+    parser.add_argument("--blocks", type=int, default=7)
+    parser.add_argument("--embedding-dim", type=int, default=16)
+    parser.add_argument("--count", type=int, default=400, help="architectures")
+    parser.add_argument("--seeds", type=int, default=2, help="trainings of each")
+    parser.add_argument("--epochs", type=int, default=8, help="of a training, the best one kept")
+    parser.add_argument("--supernet-epochs", type=int, default=15)
+    parser.add_argument("--embedding-l2", type=float, default=0.1)
+    parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
+    parser.add_argument("--out", type=Path, required=True)
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    dataset = dataset_of(arguments)
+    space = SPACES[arguments.space](
+        len(dataset.dense_features),
+        len(dataset.fields),
+        blocks=arguments.blocks,
+        embedding_dim=arguments.embedding_dim,
+    )
+    genotypes = drawn(space, arguments.count, seed=0)
+    population = space.decode_many(genotypes)
+    nets = [population.architecture(row) for row in range(len(population))]
+    recipe = replace(
+        sized_for(RECIPES["default"], len(dataset.train)),
+        epochs=arguments.epochs,
+        embedding_l2=arguments.embedding_l2,
+        precision=pick_precision("auto", pick_device()),
+    )
+    columns: dict[str, Any] = {"key": [net.key for net in nets]}
+    for place, slot in enumerate(space.slots):
+        columns[slot.name] = [slot.choices[gene] for gene in genotypes[:, place]]
+    columns |= {
+        name: values.tolist() for name, values in costs(population, [Parameters(), Flops()]).items()
+    }
+    columns |= without_training(dataset, nets)
+    scores, how = by_supernet(arguments, dataset, space, nets, recipe)
+    columns |= scores
+    columns |= from_scratch(arguments, dataset, nets, recipe)
+    table = pl.DataFrame(columns)
+    file = arguments.out / f"truth-{arguments.data}-{arguments.space}.parquet"
+    unfinished = file.with_suffix(".tmp")
+    table.write_parquet(unfinished, compression="zstd", compression_level=19)
+    unfinished.replace(file)
+    document = card(arguments, dataset, space, recipe, how, table)
+    write_text(file.with_suffix(".json"), json.dumps(document, indent=2) + "\n")
+    print(json.dumps(document["noise"], indent=2))
+    known = table.drop_nulls(["valid_logloss"])
+    for name in document["columns"]["fidelities"]:
+        pair = known.drop_nulls([name])
+        sign = 1.0 if name == "supernet_logloss" else -1.0
+        tau = rank_correlation(sign * pair[name].to_numpy(), pair["valid_logloss"].to_numpy())
+        print(f"{name:18} tau {tau.value:+.3f} [{tau.low:+.3f}, {tau.high:+.3f}]")
+    print(f"{len(table)} architectures in {file} ({file.stat().st_size / 1024:.0f} KiB)")
+
+
+if __name__ == "__main__":
+    main()
