@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dagsmith.data import Batch, Encoders, Split
 from dagsmith.errors import ModelError
 from dagsmith.space import Architecture
+from dagsmith.supernet.analog import Analog
 from dagsmith.supernet.checkpoint import load_checkpoint, save_checkpoint
 from dagsmith.supernet.model import ClickModel
 from dagsmith.supernet.network import Network
@@ -33,7 +34,7 @@ def load_network(path: Path, architecture: Architecture, encoders: Encoders) -> 
     """
     tensors, _ = load_checkpoint(path, FORMAT)
     normalise = "embedding.norm.running_mean" in tensors
-    network = Network(architecture, encoders.fields, normalise=normalise)
+    network = Network(architecture, encoders.fields, normalise=normalise, analog=Analog())
     return restore(path, network, architecture.key)
 
 

@@ -19,6 +19,7 @@ from dagsmith.metrics import documented
 from dagsmith.network import WEIGHTS, save_weights
 from dagsmith.progress import Progress
 from dagsmith.space import Architecture
+from dagsmith.supernet.analog import Analog
 from dagsmith.supernet.metrics import MetricError
 from dagsmith.supernet.model import ClickModel
 from dagsmith.supernet.network import Network
@@ -74,6 +75,8 @@ class Training:
             seed=self.seed,
             std=self.recipe.embedding_std,
             normalise=self.recipe.normalise,
+            # Of a model that is mapped to crossbars, what is measured is what they give.
+            analog=Analog(),
         )
 
     def outcome(self) -> dict[str, Any] | None:

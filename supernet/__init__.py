@@ -1,5 +1,6 @@
 """The weight-sharing supernet, its subnets, and training from scratch."""
 
+from dagsmith.supernet.analog import READOUTS, Analog
 from dagsmith.supernet.bank import WeightBank
 from dagsmith.supernet.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from dagsmith.supernet.embedding import EmbeddingTable
@@ -44,7 +45,9 @@ __all__ = [
     "NASREC_SUPERNET",
     "PENALTIES",
     "PROXIES",
+    "READOUTS",
     "RECIPES",
+    "Analog",
     "Calibration",
     "CheckpointError",
     "ClickModel",

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,10 +12,11 @@ from torch import Tensor
 from dagsmith.data import Dataset, Split
 from dagsmith.data.evaluations import Evaluation
 from dagsmith.space import Architecture
+from dagsmith.supernet.analog import Analog
 from dagsmith.supernet.inputs import to_tensors
 from dagsmith.supernet.last_layer import Refit, check_refit, newton, sgd
 from dagsmith.supernet.metrics import click_metrics
-from dagsmith.supernet.plan import Plan, features
+from dagsmith.supernet.plan import Plan, features, head_product
 from dagsmith.supernet.precision import Precision, computing
 from dagsmith.supernet.supernet import Supernet
 
@@ -32,6 +33,7 @@ class SubnetScoring:
         batch_size: rows per forward pass.
         precision: of the matrix products below the last layer.
         seed: seed of the row draws and of the SGD refit.
+        analog: the imperfections of the crossbars of architectures that are mapped to any.
     """
 
     refit: Refit = "newton"
@@ -41,6 +43,7 @@ class SubnetScoring:
     batch_size: int = 4096
     precision: Precision = "float32"
     seed: int = 0
+    analog: Analog = field(default_factory=Analog)
 
     def __post_init__(self) -> None:
         check_refit(self.refit)
@@ -89,7 +92,11 @@ class SupernetEvaluator:
             else:
                 head = sgd(inputs, label, head, seed=self.scoring.seed)
             del inputs
-        scores = self._features(plan, weights, self._score) @ head
+        scored, analog = self._features(plan, weights, self._score), self.scoring.analog
+        if plan.head_mapping is None or plan.has_offset:
+            scores = scored @ head
+        else:
+            scores = head_product(scored[:, :-1], head[:-1], plan.head_mapping, analog) + head[-1]
         failure, metrics = "", {}
         if bool(torch.isfinite(scores).all()):
             metrics = dict(click_metrics(self._labels, torch.sigmoid(scores).cpu().numpy()))
@@ -126,7 +133,14 @@ class SupernetEvaluator:
         for start in range(0, len(label), self.scoring.batch_size):
             part = slice(start, start + self.scoring.batch_size)
             with computing(self.scoring.precision, dense.device):
-                tops, offset = features(plan, weights, dense[part], sparse[part], first=first)
+                tops, offset = features(
+                    plan,
+                    weights,
+                    dense[part],
+                    sparse[part],
+                    first=first,
+                    analog=self.scoring.analog,
+                )
             at = 0
             for top in [*tops, *([] if offset is None else [offset.unsqueeze(1)])]:
                 result[part, at : at + top.shape[1]] = top

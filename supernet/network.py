@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from dagsmith.data import SparseField
 from dagsmith.space import Architecture
+from dagsmith.supernet.analog import Analog
 from dagsmith.supernet.bank import initialise
 from dagsmith.supernet.batch_norm import RunningStatistics
 from dagsmith.supernet.embedding import EmbeddingTable
@@ -23,6 +24,8 @@ class Network(ClickModel):
         normalise: batch-normalise the embeddings (see `EmbeddingTable`).
         std: standard deviation of the initial embeddings (see `EmbeddingTable`).
         seed: seed of the initial weights.
+        analog: the imperfections of the crossbars that operators are mapped to; they count in
+            evaluation mode, training sees the bits alone.
 
     Shapes:
         dense ``[batch, width]`` and ids ``[batch, columns]`` to logits ``[batch]``.
@@ -36,8 +39,10 @@ class Network(ClickModel):
         normalise: bool = False,
         std: float | None = None,
         seed: int = 0,
+        analog: Analog | None = None,
     ) -> None:
         super().__init__()
+        self.analog = analog
         self.architecture = architecture
         self.fields = tuple(fields)
         self.plan = compile_plan(architecture)
@@ -69,6 +74,7 @@ class Network(ClickModel):
         table = self.embedding
         sparse = dense.new_zeros(len(dense), 0, 0) if table is None else table(ids)
         weights: Mapping[str, Tensor] = dict(self.weights.items())
+        analog = None if self.training else self.analog
         tops = features(
             self.plan,
             weights,
@@ -78,5 +84,6 @@ class Network(ClickModel):
             training=self.training,
             dropout=self.dropout,
             running=self.statistics,
+            analog=analog,
         )
-        return logits(self.plan, weights, *tops)
+        return logits(self.plan, weights, *tops, analog)

@@ -8,15 +8,19 @@ same numbers.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from dagsmith.space import Architecture, ArchitectureError, Node
 from dagsmith.space.errors import nearest
-from dagsmith.space.pim import HARDWARE
+from dagsmith.space.pim import CROSSBAR, HARDWARE, MAPPING, MEMORY
+from dagsmith.supernet.analog import Analog
 from dagsmith.supernet.batch_norm import RunningStatistics, batch_norm
 from dagsmith.supernet.operators import OPERATORS, Operator, Source, Weight
-from dagsmith.supernet.operators.weight import full
+from dagsmith.supernet.operators.weight import Arithmetic, MappedWeights, full
+from dagsmith.supernet.quantisation import Mapping as HardwareMapping
+from dagsmith.supernet.quantisation import Quantised, fake_quantise
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Step:
         inputs: per port, the indices of the tensors read.
         sources: per port, where they come from and their sizes.
         weights: full name of each weight, by its name within the operator.
+        mapping: the hardware that runs it, where it is mapped to any.
     """
 
     node: Node
@@ -38,6 +43,7 @@ class Step:
     inputs: Mapping[str, tuple[int, ...]]
     sources: Mapping[str, tuple[Source, ...]]
     weights: Mapping[str, str]
+    mapping: HardwareMapping | None = None
 
     @property
     def batch_normalised(self) -> bool:
@@ -73,6 +79,8 @@ class Plan:
         dim: embedding dimension; 0 where the stack is not read.
         first_order: position of the weights of the ids, or None where they are not read.
         tops: what the logit reads.
+        head_mapping: the hardware that computes the logit, where it is mapped to any.
+        embedding_bits: bits of the embeddings' coordinates, where a memory says so.
     """
 
     steps: tuple[tuple[int, Step], ...]
@@ -82,6 +90,8 @@ class Plan:
     dim: int
     first_order: int | None
     tops: tuple[Top, ...]
+    head_mapping: HardwareMapping | None = None
+    embedding_bits: int | None = None
 
     def parameter_count(self) -> int:
         """Number of scalar weights, embedding tables not counted."""
@@ -141,7 +151,8 @@ def compile_plan(architecture: Architecture) -> Plan:
             full = {own: f"{place.replace('.', '/')}/{name}/{own}" for own in needed}
             weights |= {full[own]: weight for own, weight in needed.items()}
             place = place.replace(".", "/")
-            steps.append((index, Step(node, place, operator, inputs, sources, full)))
+            mapping = _mapping(architecture, index)
+            steps.append((index, Step(node, place, operator, inputs, sources, full, mapping)))
             size = operator.output(node, sources)
             outputs.append(Source(size.place or block, size.size, size.dim))
     if tops is None:
@@ -155,6 +166,8 @@ def compile_plan(architecture: Architecture) -> Plan:
         0 if sparse is None else outputs[sparse].dim,
         inputs_at.get("first_order"),
         tops,
+        _mapping(architecture, len(architecture.nodes) - 1),
+        None if sparse is None else _embedding_bits(architecture, sparse),
     )
 
 
@@ -169,6 +182,7 @@ def features(
     dropout: float = 0.0,
     running: RunningStatistics | None = None,
     kept: list[Tensor] | None = None,
+    analog: Analog | None = None,
 ) -> tuple[list[Tensor], Tensor | None]:
     """Run everything below the logit.
 
@@ -184,6 +198,7 @@ def features(
             says its own.
         running: statistics of batch normalisation; without them a batch is normalised by itself.
         kept: gets the output of every step, in order.
+        analog: the imperfections of mapped operators' crossbars; None is crossbars without any.
 
     Returns:
         What the logit weighs, each ``[batch, features]`` in the order of ``plan.head``, and the
@@ -193,12 +208,17 @@ def features(
     if plan.dense_input is not None:
         tensors[plan.dense_input] = dense
     if plan.sparse_input is not None:
-        tensors[plan.sparse_input] = sparse[:, first : first + plan.dim]
+        vectors = sparse[:, first : first + plan.dim]
+        if plan.embedding_bits is not None:
+            vectors = fake_quantise(vectors, plan.embedding_bits, dim=1)
+        tensors[plan.sparse_input] = vectors
     if plan.first_order is not None:
         tensors[plan.first_order] = sparse[:, 0]
     for index, step in plan.steps:
         inputs = {port: [tensors[i] for i in ids] for port, ids in step.inputs.items()}
-        own = {name: weights[full] for name, full in step.weights.items()}
+        own: Mapping[str, Tensor] = {name: weights[full] for name, full in step.weights.items()}
+        if step.mapping is not None:
+            own = MappedWeights(own, arithmetic(step.place, step.mapping, analog))
         output = step.operator.forward(step.node, step.sources, inputs, own)
         if step.batch_normalised:
             known = running is not None and (training or running.known)
@@ -224,10 +244,33 @@ def features(
     return tops, offset
 
 
+def arithmetic(place: str, mapping: HardwareMapping, analog: Analog | None) -> Arithmetic:
+    """How the operator at `place` multiplies on its hardware."""
+    return Quantised(mapping) if analog is None else analog.arithmetic(place, mapping)
+
+
+def head_product(
+    inputs: Tensor, weights: Tensor, mapping: HardwareMapping, analog: Analog | None = None
+) -> Tensor:
+    """What the head's crossbars give, ``[batch]``, of inputs ``[batch, K]`` and weights ``[K]``."""
+    with torch.autocast(inputs.device.type, enabled=False):
+        found = arithmetic("head", mapping, analog).product("head", inputs, weights[None])
+    return found[:, 0]
+
+
 def logits(
-    plan: Plan, weights: Mapping[str, Tensor], tops: Sequence[Tensor], offset: Tensor | None
+    plan: Plan,
+    weights: Mapping[str, Tensor],
+    tops: Sequence[Tensor],
+    offset: Tensor | None,
+    analog: Analog | None = None,
 ) -> Tensor:
     """The logit of what `features` gives, ``[batch]``."""
+    if plan.head_mapping is not None and tops:
+        read = torch.cat([top.float() for top in tops], dim=1)
+        own = torch.cat([weights[name].flatten() for name in plan.head])
+        mapped = weights["head/bias"] + head_product(read, own, plan.head_mapping, analog)
+        return mapped if offset is None else mapped + offset
     # A product and a sum, which autocast leaves in full precision: logits rounded to half
     # precision would tie and blur every ranking made of them.
     result = weights["head/bias"] if offset is None else weights["head/bias"] + offset
@@ -265,6 +308,30 @@ def _head(
     fan = (sum(map(_count, shapes.values())), 1)
     weights = {"head/bias": Weight((1,))}
     return tuple(tops), weights | {name: Weight(shape, fan) for name, shape in shapes.items()}
+
+
+def _tied(architecture: Architecture, index: int, port: str) -> int | None:
+    sources = [edge.source for edge in architecture.inputs(index) if edge.port == port]
+    return sources[0] if sources else None
+
+
+def _mapping(architecture: Architecture, index: int) -> HardwareMapping | None:
+    """The hardware that a node is tied to, or None."""
+    found = _tied(architecture, index, MAPPING.name)
+    if found is None:
+        return None
+    mapping, at = architecture.nodes[found], _tied(architecture, found, CROSSBAR.name)
+    if at is None:
+        raise ArchitectureError(f"{mapping.name or MAPPING.name!r} is not tied to a crossbar")
+    bits = {name: int(mapping[name]) for name in ("weight_bits", "activation_bits")}
+    crossbar = architecture.nodes[at]
+    array = {name: int(crossbar[name]) for name in ("size", "cell_bits", "dac_bits", "adc_bits")}
+    return HardwareMapping(**bits, **array)
+
+
+def _embedding_bits(architecture: Architecture, index: int) -> int | None:
+    at = _tied(architecture, index, MEMORY.name)
+    return None if at is None else int(architecture.nodes[at]["embedding_bits"])
 
 
 def _operator(node: Node) -> Operator:

@@ -14,6 +14,7 @@ from dagsmith.supernet.operators.weight import (
     Weight,
     Weights,
     full,
+    operand,
     width_of,
 )
 
@@ -60,7 +61,8 @@ class Attention:
         query, key, value = joint.view(batch, count, 3, heads, dim // heads).permute(2, 0, 3, 1, 4)
         # Heads of two numbers are slower in half precision than in full; keep this product full.
         with torch.autocast(rows.device.type, enabled=False):
-            attended = functional.scaled_dot_product_attention(full(query), full(key), full(value))
+            parts = [operand(full(part), weights, dim=-1) for part in (query, key, value)]
+            attended = functional.scaled_dot_product_attention(parts[0], parts[1], parts[2])
         mixed = linear("out", token, [attended.transpose(1, 2).reshape(batch, count, dim)], weights)
         tokens = norm("attention_norm", tokens + mixed, weights)
         hidden = functional.relu(linear("feed_1", token, [tokens], weights))

@@ -14,6 +14,7 @@ from dagsmith.supernet.operators.weight import (
     Tensors,
     Weight,
     Weights,
+    operand,
     total,
     width_of,
 )
@@ -80,7 +81,7 @@ class DotProduct:
             vector = norm("vector_norm", vector, weights)
         else:
             vector = torch.cat(list(tensors["dense"]), dim=1)
-        stacked = torch.cat([vector.unsqueeze(2), rows], dim=2)
+        stacked = operand(torch.cat([vector.unsqueeze(2), rows], dim=2), weights, dim=1)
         gram = torch.bmm(stacked.transpose(1, 2), stacked)
         size = stacked.shape[2]
         products = gram.view(len(gram), -1).index_select(1, triangle(size, gram.device))

@@ -6,7 +6,15 @@ from torch.nn import functional
 
 from dagsmith.space import Node
 from dagsmith.supernet.operators.linear import linear, linear_weights, norm, norm_weights
-from dagsmith.supernet.operators.weight import Source, Sources, Tensors, Weight, Weights, width_of
+from dagsmith.supernet.operators.weight import (
+    Source,
+    Sources,
+    Tensors,
+    Weight,
+    Weights,
+    operand,
+    width_of,
+)
 
 
 class SigmoidGating:
@@ -36,7 +44,7 @@ class SigmoidGating:
         width = width_of(node)
         gate, gated = _sides(sources)
         opening = torch.sigmoid(linear("gate", [gate], tensors["left"], weights))
-        product = opening * tensors["right"][0]
+        product = operand(opening, weights, dim=1) * operand(tensors["right"][0], weights, dim=1)
         if max(gate.size, gated.size) != width:
             product = linear("out", [gated], [product], weights)
         else:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dagsmith.supernet.operators.weight import Source, Weight, Weights, total
+from dagsmith.supernet.operators.weight import MappedWeights, Source, Weight, Weights, total
 
 
 def linear_weights(name: str, sources: Sequence[Source], out: int) -> dict[str, Weight]:
@@ -29,6 +29,12 @@ def linear(
 ) -> Tensor:
     """Apply the map to the last axis of tensors ``[..., size]``, giving ``[..., out]``."""
     lead = tensors[0].shape[:-1]
+    if isinstance(weights, MappedWeights):
+        # On hardware it is one matrix: its scales and partial sums run over all sources.
+        inputs = torch.cat([tensor.reshape(-1, tensor.shape[-1]) for tensor in tensors], dim=1)
+        matrix = torch.cat([weights[f"{name}/from/{source.place}"] for source in sources], dim=1)
+        mapped = weights.arithmetic.product(name, inputs, matrix) + weights[f"{name}/bias"]
+        return mapped.view(*lead, -1)
     result = weights[f"{name}/bias"]
     for source, tensor in zip(sources, tensors, strict=True):
         matrix = weights[f"{name}/from/{source.place}"]

@@ -5,7 +5,14 @@ from torch import Tensor
 
 from dagsmith.space import Node
 from dagsmith.supernet.operators.linear import linear, linear_weights, norm, norm_weights
-from dagsmith.supernet.operators.weight import Source, Sources, Tensors, Weight, Weights
+from dagsmith.supernet.operators.weight import (
+    Source,
+    Sources,
+    Tensors,
+    Weight,
+    Weights,
+    operand,
+)
 
 ADDED_ROWS = 8
 """Rows that the dense-to-sparse merger appends."""
@@ -30,7 +37,7 @@ class FactorizationMachine:
 
     def forward(self, node: Node, sources: Sources, tensors: Tensors, weights: Weights) -> Tensor:
         """Apply the formula."""
-        rows = tensors["sparse"][0]
+        rows = operand(tensors["sparse"][0], weights, dim=1)
         pooled = rows.sum(dim=2).square() - rows.square().sum(dim=2)
         if sources["dense"][0].size != rows.shape[1]:
             pooled = linear("linear", [_pooled(sources)], [pooled], weights)

@@ -48,6 +48,33 @@ Tensors = Mapping[str, Sequence[Tensor]]
 Weights = Mapping[str, Tensor]
 
 
+class Arithmetic(Protocol):
+    """How a mapped operator multiplies."""
+
+    def product(self, name: str, inputs: Tensor, matrix: Tensor) -> Tensor:
+        """``inputs matrix^T`` of ``[rows, K]`` and ``[N, K]``; `name` is the matrix's own."""
+        ...
+
+    def operand(self, tensor: Tensor, dim: int) -> Tensor:
+        """An operand of a product of activations, whose vectors lie along `dim`."""
+        ...
+
+
+class MappedWeights(dict[str, Tensor]):
+    """An operator's weights, together with the arithmetic of the hardware that it is mapped to."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], arithmetic: Arithmetic) -> None:
+        super().__init__(tensors)
+        self.arithmetic = arithmetic
+
+
+def operand(tensor: Tensor, weights: Weights, dim: int) -> Tensor:
+    """An operand of a product of activations, as the operator's hardware holds it."""
+    if isinstance(weights, MappedWeights):
+        return weights.arithmetic.operand(tensor, dim)
+    return tensor
+
+
 class Operator(Protocol):
     """One operator: its weights, its output, its formula.
 

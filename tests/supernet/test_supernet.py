@@ -18,6 +18,7 @@ from dagsmith.space import (
     Block,
     NASRecSpace,
     nasrec_full,
+    nasrec_pim,
     nasrec_small,
 )
 from dagsmith.space.ctr import DENSE_OPERATORS, SPARSE_OPERATORS
@@ -60,6 +61,7 @@ def world(
             nasrec_full(5, 3, blocks=2, widths=(8, 16), rows=(4, 8), embedding_dim=10),
             plain,
         ),
+        "on hardware": (nasrec_pim(5, 3, blocks=3, widths=WIDTHS, rows=(4, 8)), plain),
     }
     return {
         name: (shake(Supernet(space, columns, seed=3)), draw_rows(columns, space.dense_width, 32))
@@ -114,7 +116,8 @@ def test_each_operator_is_exact(
 
 
 @pytest.mark.parametrize(
-    "name", ["small", "full", "equal sizes", "multi-valued", "no dense", "one head"]
+    "name",
+    ["small", "full", "equal sizes", "multi-valued", "no dense", "one head", "on hardware"],
 )
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=12)

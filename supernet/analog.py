@@ -1,0 +1,154 @@
+"""Crossbars as they compute: bit by bit, through ADCs of too few bits, on cells that vary.
+
+For evaluation, not for training. An ADC that loses nothing gives what `Quantised` gives.
+"""
+
+import zlib
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from dagsmith.space import SpaceError
+from dagsmith.space.errors import nearest
+from dagsmith.supernet.quantisation import Mapping, Quantised, to_integers
+
+Readout = Literal["truncate", "clip"]
+READOUTS: tuple[str, ...] = get_args(Readout)
+
+_ELEMENTS = 1 << 22
+"""Partial sums held at a time."""
+
+
+@dataclass(frozen=True)
+class Analog:
+    """What analogue crossbars do to a product.
+
+    Args:
+        readout: what an ADC of too few bits does: ``"truncate"`` keeps the range and coarsens the
+            step, ``"clip"`` keeps the step and saturates.
+        variation: standard deviation of a cell's conductance, as a share of it; MNSIM 2.0 has 1 %.
+        seed: seed of the cells; a chip is drawn once, so the same seed is the same chip.
+
+    Raises:
+        SpaceError: an unknown readout, or a variation below 0.
+    """
+
+    readout: Readout = "truncate"
+    variation: float = 0.01
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.readout not in READOUTS:
+            raise SpaceError(f"unknown readout {self.readout!r}; {nearest(self.readout, READOUTS)}")
+        if not self.variation >= 0:
+            raise SpaceError(f"variation is {self.variation}; expected at least 0")
+
+    def arithmetic(self, place: str, mapping: Mapping) -> "AnalogArithmetic":
+        """The arithmetic of the operator at `place`."""
+        return AnalogArithmetic(mapping, self, place)
+
+
+@dataclass(frozen=True)
+class AnalogArithmetic(Quantised):
+    """The arithmetic of a mapped operator on this chip.
+
+    Weights and activations are stored with an offset, so that cells and pulses are not negative:
+    ``x w = (X - o_x) (W - o_w)``, where X is driven d bits at a time and W lies c bits to a cell.
+    Of every row tile, pulse and slice the ADC reads one partial sum per column; columns more than
+    half full are stored as their complement (ISAAC). All else is digital and exact.
+
+    Args:
+        mapping: bits and crossbar.
+        analog: the imperfections.
+        place: where the operator sits; its cells are drawn by it.
+    """
+
+    analog: Analog
+    place: str
+
+    def product(self, name: str, inputs: Tensor, matrix: Tensor) -> Tensor:
+        """``inputs matrix^T`` of ``[rows, K]`` and ``[N, K]``."""
+        mapping = self.mapping
+        lossless = _lossless(min(mapping.size, matrix.shape[1]), mapping) <= mapping.adc_bits
+        if lossless and not self.analog.variation:
+            return super().product(name, inputs, matrix)
+        with torch.autocast(inputs.device.type, enabled=False):
+            return self._simulated(name, inputs.float(), matrix.float(), lossless)
+
+    def _simulated(self, name: str, inputs: Tensor, matrix: Tensor, lossless: bool) -> Tensor:
+        mapping, size = self.mapping, self.mapping.size
+        x, x_scale = to_integers(inputs, mapping.activation_bits, dim=1)
+        w, w_scale = to_integers(matrix, mapping.weight_bits, dim=1)
+        x_offset, w_offset = _offset(mapping.activation_bits), _offset(mapping.weight_bits)
+        shifted = x + x_offset
+        total = torch.zeros(len(x), len(w), device=x.device)
+        seed = zlib.crc32(f"{self.analog.seed}/{self.place}/{name}".encode())
+        generator = torch.Generator(device=x.device).manual_seed(seed)
+        for start in range(0, x.shape[1], size):
+            tile = slice(start, start + size)
+            cells, flipped = self._stored((w[:, tile] + w_offset).t(), generator)
+            if lossless:
+                weights = _unflip(cells, flipped, mapping)
+                total += shifted[:, tile] @ _joined(weights, mapping)
+            else:
+                total += self._read(shifted[:, tile], cells, flipped)
+        # (X - o_x) (W - o_w) = X W - o_w sum X - o_x sum W + K o_x o_w
+        total -= w_offset * shifted.sum(dim=1, keepdim=True)
+        total -= x_offset * w.sum(dim=1)
+        return total * (x_scale * w_scale.t())
+
+    def _stored(self, weights: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Cells ``[slices, rows, N]`` of offset weights ``[rows, N]``, and which columns flip."""
+        base = 2**self.mapping.cell_bits
+        slices = -(-self.mapping.weight_bits // self.mapping.cell_bits)
+        cells = torch.stack([torch.floor(weights / base**s) % base for s in range(slices)])
+        flipped = 2 * cells.sum(dim=1, keepdim=True) > cells.shape[1] * (base - 1)
+        cells = torch.where(flipped, base - 1 - cells, cells)
+        if self.analog.variation:
+            noise = torch.randn(cells.shape, generator=generator, device=cells.device)
+            cells = cells * (1 + self.analog.variation * noise)
+        return cells, flipped
+
+    def _read(self, driven: Tensor, cells: Tensor, flipped: Tensor) -> Tensor:
+        """The tile's product through its ADCs, ``[rows, N]``."""
+        mapping = self.mapping
+        slices, used, outputs = cells.shape
+        flat = cells.permute(1, 0, 2).reshape(used, slices * outputs)
+        base, pulses = 2**mapping.dac_bits, -(-mapping.activation_bits // mapping.dac_bits)
+        missing = max(0, _lossless(used, mapping) - mapping.adc_bits)
+        step = 2**missing if self.analog.readout == "truncate" else 1
+        highest = (2**mapping.adc_bits - 1) * step
+        parts = []
+        for rows in torch.split(driven, max(1, _ELEMENTS // (slices * outputs))):
+            part = torch.zeros(len(rows), outputs, device=rows.device)
+            for pulse in range(pulses):
+                bits = torch.floor(rows / base**pulse) % base
+                read = torch.round((bits @ flat) / step).mul_(step).clamp_(0, highest)
+                sums = read.view(len(rows), slices, outputs).transpose(0, 1)
+                full = (2**mapping.cell_bits - 1) * bits.sum(dim=1)[None, :, None]
+                sums = torch.where(flipped, full - sums, sums)
+                part += base**pulse * _joined(sums, mapping)
+            parts.append(part)
+        return torch.cat(parts)
+
+
+def _unflip(cells: Tensor, flipped: Tensor, mapping: Mapping) -> Tensor:
+    return torch.where(flipped, 2**mapping.cell_bits - 1 - cells, cells)
+
+
+def _joined(slices: Tensor, mapping: Mapping) -> Tensor:
+    """Shift and add over the slices, ``[slices, *, *]`` to ``[*, *]``."""
+    shifts = 2.0 ** (mapping.cell_bits * torch.arange(len(slices), device=slices.device))
+    return (slices * shifts[:, None, None]).sum(dim=0)
+
+
+def _offset(bits: int) -> int:
+    return 2 ** (bits - 1) if bits > 1 else 1
+
+
+def _lossless(rows: int, mapping: Mapping) -> int:
+    """ADC bits that lose nothing of `rows` cells; `dagsmith.hardware.pim` has the same rule."""
+    largest: int = rows * (2**mapping.dac_bits - 1) * (2**mapping.cell_bits - 1) // 2
+    return largest.bit_length()
