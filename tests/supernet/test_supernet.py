@@ -16,6 +16,7 @@ from dagsmith.space import (
     Architecture,
     ArchitectureError,
     Block,
+    CTRSpace,
     NASRecSpace,
     nasrec_full,
     nasrec_pim,
@@ -50,7 +51,7 @@ def world(
 ) -> dict[str, tuple[Supernet, Rows]]:
     """Supernets with random weights over odd inputs, and rows for each."""
     plain, eight = single_valued(3), single_valued(8)
-    spaces = {
+    spaces: dict[str, tuple[CTRSpace, Sequence[SparseField]]] = {
         "small": (nasrec_small(5, 3, blocks=3, widths=WIDTHS, rows=(4, 8)), plain),
         "full": (nasrec_full(5, 3, blocks=3, widths=WIDTHS, rows=(4, 8)), plain),
         # 8 fields are the rows that width 36 wants, 16 dense features the embedding dimension.
@@ -95,6 +96,7 @@ def test_each_operator_is_exact(
     inputs: str,
 ) -> None:
     supernet, rows = world[inputs]
+    assert isinstance(supernet.space, NASRecSpace)
     for fm, to_sparse in ((False, False), (True, False), (False, True), (True, True)):
         blocks = [
             Block(
