@@ -16,7 +16,7 @@ from dagsmith.space import (
     Architecture,
     ArchitectureError,
     Block,
-    CTRSpace,
+    ClickSpace,
     NASRecSpace,
     nasrec_full,
     nasrec_pim,
@@ -51,7 +51,7 @@ def world(
 ) -> dict[str, tuple[Supernet, Rows]]:
     """Supernets with random weights over odd inputs, and rows for each."""
     plain, eight = single_valued(3), single_valued(8)
-    spaces: dict[str, tuple[CTRSpace, Sequence[SparseField]]] = {
+    spaces: dict[str, tuple[ClickSpace, Sequence[SparseField]]] = {
         "small": (nasrec_small(5, 3, blocks=3, widths=WIDTHS, rows=(4, 8)), plain),
         "full": (nasrec_full(5, 3, blocks=3, widths=WIDTHS, rows=(4, 8)), plain),
         # 8 fields are the rows that width 36 wants, 16 dense features the embedding dimension.
