@@ -14,6 +14,7 @@ from dagsmith.data.store import ENCODERS
 from dagsmith.ensemble import ensemble
 from dagsmith.job import Job
 from dagsmith.model import write_model
+from dagsmith.placement import hardware_of
 from dagsmith.result import FORMAT
 from dagsmith.search import RankTracker
 from dagsmith.search.trials import Trials
@@ -85,7 +86,7 @@ def assemble(job: Job, stages: Sequence[str]) -> dict[str, Any]:
         "truth": truth,
         "baselines": _baselines(job),
         "pareto_front": _front(trials, both),
-    }
+    } | ({"hardware": _hardware(job, models)} if job.on_hardware else {})
 
 
 def keep_models(job: Job, result: Mapping[str, Any]) -> None:
@@ -196,6 +197,20 @@ def named_entry(job: Job, stage: str, name: str, model: Architecture) -> dict[st
     costs = job.costs(Population.from_architectures([model], PLUS_KINDS))
     single = {cost: float(values[0]) for cost, values in costs.items()}
     return trained_entry(trainings, single, job.settings.ensemble)
+
+
+def _hardware(job: Job, models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What each model costs on its hardware, in the order of the models."""
+    return [
+        {"rank": model["rank"]}
+        | hardware_of(
+            Architecture.from_dict(model["architecture"]),
+            job.space.kinds,
+            job.technology,
+            float(job.table_rows),
+        )
+        for model in models
+    ]
 
 
 def _front(trials: Trials, entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -209,6 +209,31 @@ _SIDE = _object(_INTERVAL, {"reason": _text})
 _COMPONENT = _object(
     {"component": _text, "times": _whole, "metric": _text, "having": _SIDE, "lacking": _SIDE}, {}
 )
+_HARDWARE = _object(
+    {
+        "rank": _whole,
+        "knobs": _map(_anything),
+        "costs": _map(_number),
+        "crossbars_per_tile": _number,
+        "technology": _text,
+        "nodes": _list(
+            _object(
+                {
+                    "name": _text,
+                    "operator": _text,
+                    "mapping": _map(_anything),
+                    "crossbars": _number,
+                    "cells": _number,
+                    "latency_ns": _number,
+                    "energy_pj": _map(_number),
+                    "area_mm2": _map(_number),
+                },
+                {},
+            )
+        ),
+    },
+    {},
+)
 _RESULT = _object(
     {
         "format": _exactly(FORMAT),
@@ -265,5 +290,5 @@ _RESULT = _object(
         ),
     },
     # Added later; a result without it is still one of this format.
-    {"components": _list(_COMPONENT)},
+    {"components": _list(_COMPONENT), "hardware": _list(_HARDWARE)},
 )

@@ -19,6 +19,13 @@ from dagsmith.search.figure_style import (
     larger_is_better,
     model_title,
 )
+from dagsmith.search.hardware_figures import (
+    COST_TITLES,
+    figure_breakdown,
+    figure_hardware_fronts,
+    figure_parallel,
+    figure_placement,
+)
 from dagsmith.search.progress_figures import (
     figure_predicted_measured,
     figure_progress,
@@ -111,6 +118,7 @@ def report_html(result: Mapping[str, Any], trials: Sequence[TrialRecord]) -> str
             _summary(result, title),
             _models(result, trials, metric),
             _ranking(result, trials, metric),
+            _hardware(result, trials, metric),
             _progress(trials, metric),
             _drawings(result),
             _background(result),
@@ -232,6 +240,64 @@ def _model_table(result: Mapping[str, Any]) -> str:
         ]
     notes = "".join(f"<p class='caption'>{escape(reason)}</p>" for reason in dict.fromkeys(reasons))
     return f"<div class='scroll'><table>{head}{''.join(rows)}</table></div>{notes}"
+
+
+def _hardware(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: str) -> str:
+    """Fronts against every cost of the hardware, and each model on it, part by part."""
+    placed = result.get("hardware") or []
+    if not placed:
+        return ""
+    parts = [
+        "<h2>On in-memory-computing hardware</h2>\n<p>Costs are those of "
+        f"<code>{escape(placed[0]['technology'])}</code>, computed and not measured; quality in "
+        "the first two figures is the supernet's.</p>",
+        _section(
+            figure_hardware_fronts(trials, metric),
+            "Each front is that of quality and this one cost.",
+            height=420,
+        ),
+        _section(
+            figure_parallel(trials, metric),
+            "A line is a trial; costs are on log scales. Drag along an axis to pick trials.",
+            height=420,
+        ),
+        _hardware_table(placed),
+    ]
+    for position, model in enumerate(placed):
+        rows = 150 + 24 * len(model["nodes"])
+        figures = _pair(
+            _section(figure_breakdown(model, "energy_pj"), "One row, alone.", height=rows),
+            _section(figure_breakdown(model, "area_mm2"), "Tiles by crossbars.", height=rows),
+        )
+        placement = _section(
+            figure_placement(model),
+            "A frame is a tile, a square a crossbar; full is the share of cells that hold weights.",
+            height=420,
+        )
+        opened = " open" if position == 0 else ""
+        parts.append(
+            f"<details{opened}><summary><b>Model {model['rank']}</b>: {_knobs(model)}</summary>"
+            f"{figures}{placement}</details>"
+        )
+    return "\n".join(parts)
+
+
+def _hardware_table(placed: Sequence[Mapping[str, Any]]) -> str:
+    names = [name for name in COST_TITLES if name in placed[0]["costs"]]
+    head = "".join(f"<th>{escape(COST_TITLES[name])}</th>" for name in names)
+    rows = "".join(
+        f"<tr><td>model {model['rank']}</td>"
+        + "".join(f"<td>{_count(model['costs'][name])}</td>" for name in names)
+        + "</tr>"
+        for model in placed
+    )
+    return f"<div class='scroll'><table><tr><th>model</th>{head}</tr>{rows}</table></div>"
+
+
+def _knobs(model: Mapping[str, Any]) -> str:
+    knobs = model["knobs"].items()
+    shared = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in knobs)
+    return escape(shared or "the default hardware")
 
 
 def _ranking(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: str) -> str:

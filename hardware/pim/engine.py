@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dagsmith.hardware.pim.crossbars import Counts, Maps, count
+from dagsmith.hardware.pim.crossbars import Maps
 from dagsmith.hardware.pim.hardware import Hardware, Knobs
+from dagsmith.hardware.pim.map_costs import MapCost, mac, map_cost, tile_area
 from dagsmith.hardware.pim.memory import LookUps, look_up
 from dagsmith.hardware.pim.technology import Technology, default_technology
 from dagsmith.hardware.workload import Workload, workload
@@ -117,41 +118,31 @@ def pim_cost(
     is_input = population.kind == population.vocabulary.index.get("sparse_input", -2)
     knobs.check(used | is_input, technology)
     maps = _maps(work, knobs, at)
-    counts = count(maps)
+    cost = map_cost(maps, technology)
     sums = _Sums(population.kind.shape, at)
     memory = _memory(population, is_input, knobs, table_rows, technology)
 
-    bits = maps.uses * maps.activation_bits
-    moved = bits * (maps.inputs * counts.column_tiles + maps.outputs)
     digital = work.products + work.elementwise
-    lanes = np.where(digital > 0, float(LANES), 0.0)
-    energy = _energy(maps, counts, moved, bits, sums, technology)
-    mac = _mac(knobs.activation_bits, "energy", technology)
-    energy["digital"] = energy["digital"] + digital * mac
-    energy["memory"] = is_input * memory.energy_pj[:, None]
-
-    stage, busy, first = _times(maps, counts, technology)
     digital_ns = np.ceil(digital / LANES) * technology["digital.cycle"]
-    node_latency = sums(first) + digital_ns + is_input * memory.latency_ns[:, None]
-    latency = _longest_path(population, node_latency)
-    interval = np.maximum(sums.highest(stage), np.maximum(digital_ns.max(axis=1, initial=0), 0))
-    interval = np.maximum(interval, memory.interval_ns)
+    lanes = np.where(digital > 0, float(LANES), 0.0)
+    energy = {name: sums(part) for name, part in cost.energy_pj.items()}
+    energy["digital"] += digital * mac(knobs.activation_bits, "energy", technology)
+    energy["memory"] = is_input * memory.energy_pj[:, None]
+    energy["leakage"] += lanes * mac(knobs.activation_bits, "leakage", technology) * digital_ns
 
-    # Converters and digital units are power-gated: they leak while their operator runs.
-    leaking = counts.crossbars * maps.adcs * technology.at("adc.leakage", maps.adc_bits)
-    gated = lanes * _mac(knobs.activation_bits, "leakage", technology) * digital_ns
-    energy["leakage"] = sums(leaking * busy) + gated
+    node_latency = sums(cost.latency_ns) + digital_ns + is_input * memory.latency_ns[:, None]
+    stages = (sums.highest(cost.stage_ns), digital_ns.max(axis=1, initial=0), memory.interval_ns)
 
-    crossbars = sums(counts.crossbars)
-    area = _area(maps, counts, crossbars, sums, technology)
-    area["digital"] = lanes * _mac(knobs.activation_bits, "area", technology)
+    crossbars = sums(cost.counts.crossbars)
+    area = _area(cost, crossbars, sums, technology)
+    area["digital"] = lanes * mac(knobs.activation_bits, "area", technology)
     area["memory"] = is_input * memory.area_um2[:, None]
-    cells = sums(counts.cells)
+    cells = sums(cost.counts.cells)
     written = cells.sum(axis=1) + memory.writes
     rows = np.where(used, knobs.size, 0.0).max(axis=1, initial=0)
     return PIMCost(
-        latency_ns=latency,
-        interval_ns=interval,
+        latency_ns=_longest_path(population, node_latency),
+        interval_ns=np.max(stages, axis=0),
         energy_pj={name: energy[name] for name in ENERGY},
         area_mm2={name: area[name] * 1e-6 for name in AREA},
         node_latency_ns=node_latency,
@@ -227,69 +218,8 @@ def _memory(
     )
 
 
-def _energy(
-    maps: Maps, counts: Counts, moved: Array, bits: Array, sums: _Sums, technology: Technology
-) -> dict[str, Array]:
-    """Dynamic energy of the maps by component, each ``[batch, nodes]``."""
-    pulse = technology["crossbar.read_time"]
-    drive = technology.at("dac.power", maps.dac_bits) * pulse
-    converted = technology["sample_hold.energy"] + technology.at("adc.energy", maps.adc_bits)
-    driven = counts.drives * maps.dac_bits * technology["input_register.energy"]
-    return {
-        "adc": sums(counts.conversions * converted),
-        "dac": sums(counts.drives * drive),
-        "cells": sums(counts.cell_reads * technology["crossbar.cell_read_energy"]),
-        "shift_add": sums(counts.conversions * technology["shift_add.energy"]),
-        "registers": sums(driven + counts.conversions * technology["output_register.energy"]),
-        "buffer": sums(moved * technology["tile.buffer_energy"]),
-        "bus": sums(moved * technology["tile.bus_energy"]),
-        "router": sums(bits * maps.outputs * technology["tile.router_energy"]),
-        "digital": sums(maps.uses * maps.outputs * technology["digital.element_energy"]),
-    }
-
-
-def _times(maps: Maps, counts: Counts, technology: Technology) -> tuple[Array, Array, Array]:
-    """Of each map: how long it holds up the next sample, is busy, and takes to its output."""
-    convert = np.ceil(maps.size / maps.adcs) / technology["adc.rate"]
-    pulse = np.maximum(technology["crossbar.read_time"], convert) * counts.pulses
-    stage = maps.uses * pulse / maps.replication
-    added = np.ceil(np.log2(counts.row_tiles)) * technology["shift_add.time"]
-    moved = (maps.inputs + maps.outputs) * maps.activation_bits / technology["tile.buffer_rate"]
-    busy = np.ceil(maps.uses / maps.replication) * pulse
-    return stage, busy, busy + added + moved + technology["digital.element_time"]
-
-
-def _mac(bits: Array, what: str, technology: Technology) -> Array:
-    """A digital multiply-accumulate of `bits`: energy, area or leakage; the sum has 32 bits."""
-    multiply = technology[f"digital.multiply_{what}"] * (bits / 32) ** 2
-    return multiply + technology[f"digital.add_{what}"]
-
-
-def crossbar_area(maps: Maps, technology: Technology) -> dict[str, Array]:
-    """Area of one crossbar with all around it, by component, in um2."""
-    adders = maps.adcs * technology["shift_add.per_adc"]
-    held = maps.size * technology["sample_hold.area"]
-    registers = technology["input_register.area"] + technology["output_register.area"]
-    return {
-        "adc": maps.adcs * technology.at("adc.area", maps.adc_bits) + held,
-        "dac": maps.size * technology.at("dac.area", maps.dac_bits),
-        "cells": maps.size**2 * technology["crossbar.cell_area"],
-        "shift_add": adders * technology["shift_add.area"],
-        "registers": maps.size * registers,
-    }
-
-
-def tile_area(technology: Technology) -> float:
-    """Area of what the crossbars of a tile share, in um2."""
-    shared = ("buffer", "bus", "router", "rest")
-    return sum(technology[f"tile.{part}_area"] for part in shared)
-
-
-def _area(
-    maps: Maps, counts: Counts, crossbars: Array, sums: _Sums, technology: Technology
-) -> dict[str, Array]:
-    each = crossbar_area(maps, technology)
-    area = {name: sums(counts.crossbars * part) for name, part in each.items()}
+def _area(cost: MapCost, crossbars: Array, sums: _Sums, technology: Technology) -> dict[str, Array]:
+    area = {name: sums(cost.counts.crossbars * part) for name, part in cost.area_um2.items()}
     total = crossbars.sum(axis=1, keepdims=True)
     tiles = np.ceil(total / technology["tile.crossbars"]) * tile_area(technology)
     # What the tiles share is split by the crossbars that each operator has in them.

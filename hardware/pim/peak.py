@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dagsmith.hardware.pim.crossbars import Maps, count
-from dagsmith.hardware.pim.engine import crossbar_area, tile_area
 from dagsmith.hardware.pim.hardware import Hardware
+from dagsmith.hardware.pim.map_costs import crossbar_area, tile_area
 from dagsmith.hardware.pim.technology import Technology, default_technology
 
 
