@@ -29,6 +29,7 @@ from dagsmith.predictor import (
     ForestPredictor,
     GCNPredictor,
     GNNPredictor,
+    GNNSettings,
     LinearPredictor,
     MLPPredictor,
     TransferPredictor,
@@ -45,6 +46,9 @@ LEVEL = 0.9
 
 PREDICTORS: dict[str, Callable[[Vocabulary, int], Any]] = {
     "gnn": lambda kinds, seed: GNNPredictor(kinds, seed=seed, unknown="mean"),
+    "network": lambda kinds, seed: GNNPredictor(
+        kinds, GNNSettings(linear_part=False), seed=seed, unknown="mean"
+    ),
     "boosting": lambda kinds, seed: BoostingPredictor(kinds, seed=seed),
     "forest": lambda kinds, seed: ForestPredictor(kinds, seed=seed),
     "mlp": lambda kinds, seed: MLPPredictor(kinds, seed=seed),
@@ -53,7 +57,11 @@ PREDICTORS: dict[str, Callable[[Vocabulary, int], Any]] = {
     "linear-graph": lambda kinds, seed: LinearPredictor(kinds, seed=seed, encoding="graph"),
     "transfer": lambda kinds, seed: TransferPredictor(kinds, seed=seed),
 }
-"""Every one with its defaults. `transfer` has a part in the protocol of that name only."""
+"""Every one with its defaults; `network` is `gnn` without its linear part."""
+ONLY = {"transfer": ("transfer",), "network": ("hardware", "hardware-together")}
+"""The protocols that a predictor has a part in, where these are not all."""
+SEVERAL = ("gnn", "network", "linear", "linear-graph")
+"""Those that learn several targets at once."""
 
 TABLES: dict[str, Callable[[Path], EvaluatedTable]] = {
     "nasbench201": nasbench201,
@@ -76,6 +84,7 @@ class Protocol:
         goals: what it must reach, by labels.
         extras: columns that are known of every architecture, before it is evaluated too.
         transfer: whether the other targets are known of `POOL` architectures.
+        together: whether one predictor learns all targets; the result is the mean over them.
     """
 
     title: str
@@ -86,6 +95,12 @@ class Protocol:
     goals: Mapping[int, float] = field(default_factory=dict)
     extras: tuple[str, ...] = ()
     transfer: bool = False
+    together: bool = False
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What there is a job for: each target, or all of them."""
+        return ("all",) if self.together else self.targets
 
 
 _LABELS_201 = (78, 156, 469, 781, 1563)
@@ -123,6 +138,14 @@ PROTOCOLS: dict[str, Protocol] = {
         (*HW_NASBENCH_LATENCIES, *HW_NASBENCH_ENERGIES),
         (128, 900),
         goals={128: 0.92, 900: 0.97},
+    ),
+    "hardware-together": Protocol(
+        "HW-NAS-Bench, all nine columns learned by one predictor, mean over them",
+        "nasbench201-whole",
+        (*HW_NASBENCH_LATENCIES, *HW_NASBENCH_ENERGIES),
+        (128, 900),
+        goals={128: 0.92, 900: 0.97},
+        together=True,
     ),
     "macro": Protocol(
         "NAS-Bench-Macro, mean test accuracy of three seeds",
@@ -176,12 +199,13 @@ def jobs(
         Job(name, target, budget, predictor, seed)
         for seed in range(seeds)
         for name in protocols
-        for target in PROTOCOLS[name].targets
+        for target in PROTOCOLS[name].parts
         for budget in PROTOCOLS[name].labels
         for predictor in predictors
         if not labels or budget in labels
         if not PROTOCOLS[name].extras or _takes_extras(predictor)
-        if PROTOCOLS[name].transfer or predictor != "transfer"
+        if name in ONLY.get(predictor, PROTOCOLS)
+        if not PROTOCOLS[name].together or predictor in SEVERAL
     ]
 
 
@@ -203,8 +227,9 @@ def measure(job: Job, data_dir: Path) -> dict[str, Any]:
     """Fit on the drawn labels, rank the rest."""
     protocol = PROTOCOLS[job.protocol]
     table = _table(protocol.table, data_dir)
-    truth = table.column(job.target)
-    needed = [truth, *(table.column(name) for name in protocol.extras)]
+    names = protocol.targets if protocol.together else (job.target,)
+    truth = np.stack([table.column(name) for name in names], axis=1)
+    needed = [*truth.T, *(table.column(name) for name in protocol.extras)]
     order = np.random.default_rng(job.seed).permutation(
         np.flatnonzero(~np.isnan(needed).any(axis=0))
     )
@@ -217,23 +242,40 @@ def measure(job: Job, data_dir: Path) -> dict[str, Any]:
         pool = order[:POOL]
         costs = {name: table.column(name)[pool] for name in others}
         predictor.pretrain(table.population[pool], costs)
-    predictor.fit(table.population[known], truth[known], **_extras(table, protocol, known))
+    labels = truth[known] if protocol.together else truth[known, 0]
+    predictor.fit(table.population[known], labels, **_extras(table, protocol, known))
     fitted, fitted_spent = time.perf_counter(), time.process_time()
     prediction = predictor.predict(table.population[unseen], **_extras(table, protocol, unseen))
     predicted = time.perf_counter()
 
     marks = _fingerprints(protocol.table, data_dir)
     new = ~np.isin(marks[unseen], marks[known])
+    single = (
+        [prediction.target(i) for i in range(len(names))] if protocol.together else [prediction]
+    )
+    figures = [
+        _figures(column, each, new) for column, each in zip(truth[unseen].T, single, strict=True)
+    ]
     return {
-        "kendall_tau": kendall_tau(truth[unseen], prediction.mean),
-        "spearman": spearman(truth[unseen], prediction.mean),
-        "kendall_tau_new": kendall_tau(truth[unseen][new], prediction.mean[new]),
-        **_intervals(prediction, truth[unseen]),
+        **{name: float(np.mean([each[name] for each in figures])) for name in figures[0]},
+        "each": {name: each[protocol.metric] for name, each in zip(names, figures, strict=True)},
         "ranked": len(unseen),
         "ranked_new": int(new.sum()),
         "fit_seconds": fitted - begin,
         "fit_processor_seconds": fitted_spent - spent,
         "predict_seconds": predicted - fitted,
+    }
+
+
+def _figures(
+    truth: NDArray[np.float64], prediction: Any, new: NDArray[np.bool_]
+) -> dict[str, float]:
+    """Rank correlations of a target, over all that is ranked and over what is `new`; intervals."""
+    return {
+        "kendall_tau": kendall_tau(truth, prediction.mean),
+        "spearman": spearman(truth, prediction.mean),
+        "kendall_tau_new": kendall_tau(truth[new], prediction.mean[new]),
+        **_intervals(prediction, truth),
     }
 
 

@@ -12,12 +12,13 @@ from plotly.subplots import make_subplots
 from predictor_protocols import LEVEL, PROTOCOLS, Protocol
 from scipy import stats
 
-from dagsmith.search.figure_style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, RED
+from dagsmith.search.figure_style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PALE, RED
 
 Record = Mapping[str, Any]
 METRIC_TITLES = {"kendall_tau": "Kendall's tau", "spearman": "Spearman's rho"}
 LOOKS = {
     "gnn": (BLUE, "circle"),
+    "network": (PALE, "circle"),
     "boosting": (ORANGE, "square"),
     "forest": (GREEN, "diamond"),
     "mlp": (RED, "triangle-up"),
@@ -36,7 +37,7 @@ def by_seed(
     for record in records:
         if (record["predictor"], record["labels"]) == (predictor, labels) and value in record:
             found.setdefault(record["seed"], {})[record["target"]] = record[value]
-    complete = [seed for seed, values in found.items() if len(values) == len(protocol.targets)]
+    complete = [seed for seed, values in found.items() if len(values) == len(protocol.parts)]
     return [float(np.mean(list(found[seed].values()))) for seed in sorted(complete)]
 
 
@@ -132,10 +133,10 @@ def _targets(protocol: Protocol, budgets: Sequence[int], records: Sequence[Recor
         row = [target]
         for predictor, labels in columns:
             values = [
-                record[protocol.metric]
+                record["each"][target]
                 for record in records
-                if (record["target"], record["predictor"], record["labels"])
-                == (target, predictor, labels)
+                if target in record["each"]
+                if (record["predictor"], record["labels"]) == (predictor, labels)
             ]
             row.append(_number(float(np.mean(values)), 3) if values else "")
         rows.append(row)
