@@ -95,6 +95,12 @@ SAMPLERS: dict[str, tuple[str, MakeSampler]] = {
         "defaults: initial 10, batches of 5, the GNN",
         lambda space, seed, trials: MetropolisHastingsSampler(space, seed=seed),
     ),
+    "mh-often": (
+        "initial 6, batches of 2, the GNN",
+        lambda space, seed, trials: MetropolisHastingsSampler(
+            space, settings=MetropolisHastingsSettings(initial=6), seed=seed, batch=2
+        ),
+    ),
 }
 """Samplers by name: their settings in words, and how they are made from space, seed and budget."""
 
@@ -118,7 +124,7 @@ class Job:
     def file(self, out: Path) -> Path:
         """Where its result lies: the settings are part of the name."""
         settings: list[Any] = [SAMPLERS[self.sampler][0], self.trials, optuna.__version__]
-        if self.sampler == "mh":
+        if self.sampler in ("mh", "mh-often"):
             settings.append(repr(MetropolisHastingsSettings()))
         digest = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]
         return out / self.truth / f"{self.sampler}-{self.seed}-{digest}.json"
