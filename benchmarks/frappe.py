@@ -1,0 +1,175 @@
+"""Frappe under one pipeline: hand-made models, NASRec's nets, random search, and the search.
+
+Everything is trained on the same rows by the same recipe, each model with a penalty of its own
+that the validation rows choose, and with the same seeds. The winners of both searches are chosen
+on the validation rows; random search begins with the same recipe and the same supernet.
+
+    python benchmarks/frappe.py --data-dir ../shared/data --out runs/frappe
+
+Every part goes on where it was interrupted. The train negatives of these files are re-drawn, so
+that numbers compare with each other, and only about with published ones.
+"""
+
+import argparse
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import polars as pl
+
+from dagsmith.files import write_text
+from dagsmith.pipeline import search_models
+from dagsmith.progress import reporter
+from dagsmith.run_directory import RunDirectory
+from dagsmith.settings import SearchSettings
+from dagsmith.space import published_nets
+from dagsmith.train_models import train_models
+
+MODELS = ("dnn", "deepfm", "dcnv2", "finalmlp", *(f"nasrec-{name}" for name in published_nets()))
+SHARED = ("data", "recipe", "supernet")
+"""Stages that random search takes over from the search."""
+METRICS = ("auc", "logloss")
+
+
+def files_of(arguments: argparse.Namespace) -> dict[str, str]:
+    """The three files; with ``--rows`` their first rows only, for a trial of this script."""
+    names = {"train": "data", "valid": "valid", "test": "test"}
+    paths = {
+        setting: arguments.data_dir / "ctr" / f"frappe_x1_{split}.parquet"
+        for split, setting in names.items()
+    }
+    if arguments.rows is None:
+        return {setting: str(path) for setting, path in paths.items()}
+    short = arguments.out / "rows"
+    short.mkdir(parents=True, exist_ok=True)
+    found = {}
+    for setting, path in paths.items():
+        # Neighbouring rows are alike: every n-th of them.
+        table = pl.read_parquet(path)
+        table = table.gather_every(max(1, len(table) // arguments.rows))
+        table.write_parquet(short / path.name)
+        found[setting] = str(short / path.name)
+    return found
+
+
+def take_over(searched: Path, settings: SearchSettings, out: Path) -> None:
+    """Begin a run with the finished stages of another that differs in its sampler only."""
+    if (out / "run.json").exists():
+        return
+    RunDirectory(out, settings.to_dict())
+    (out / "stages").mkdir(exist_ok=True)
+    shutil.copytree(searched / "data", out / "data")
+    shutil.copyfile(searched / "supernet.safetensors", out / "supernet.safetensors")
+    for stage in SHARED:
+        shutil.copyfile(searched / "stages" / f"{stage}.json", out / "stages" / f"{stage}.json")
+
+
+def row(name: str, model: Mapping[str, Any], seconds: float | None = None) -> dict[str, Any]:
+    """The figures of one model over its seeds; `seconds` is what finding it took."""
+    runs = model["runs"]
+    figures: dict[str, Any] = {"model": name, "seeds": len(runs)}
+    for metric in METRICS:
+        values = [run["test"][metric] for run in runs]
+        figures[metric] = fmean(values)
+        figures[f"{metric}_deviation"] = stdev(values) if len(values) > 1 else None
+        figures[f"valid_{metric}"] = model["valid"][metric]
+        if model.get("ensemble"):
+            figures[f"ensemble_{metric}"] = model["ensemble"]["test"][metric]
+    return {
+        **figures,
+        "parameters": model["parameters"],
+        "flops": model["flops"],
+        "training_seconds": fmean([run["seconds"] for run in runs]),
+        "search_seconds": seconds,
+    }
+
+
+def shown(rows: list[dict[str, Any]]) -> str:
+    """A table in Markdown."""
+    lines = [
+        "| model | seeds | test AUC | test log loss | ensemble | parameters | FLOPs | training s "
+        "| search s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for figures in rows:
+        cells = [figures["model"], str(figures["seeds"])]
+        for metric in METRICS:
+            spread = figures[f"{metric}_deviation"]
+            text = f"{figures[metric]:.5f}"
+            cells.append(text if spread is None else f"{text} +- {spread:.5f}")
+        joined = [figures.get(f"ensemble_{metric}") for metric in METRICS]
+        cells.append(" / ".join(f"{value:.5f}" for value in joined if value is not None))
+        cells += [f"{figures['parameters']:,.0f}", f"{figures['flops']:,.0f}"]
+        cells.append(f"{figures['training_seconds']:.0f}")
+        found = figures["search_seconds"]
+        cells.append("" if found is None else f"{found:.0f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    default = os.environ.get("DAGSMITH_DATA", "../shared/data")
+    parser.add_argument("--data-dir", type=Path, default=Path(default))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--models", nargs="*", default=list(MODELS))
+    parser.add_argument("--space", default="ctr-plus")
+    parser.add_argument("--blocks", type=int, default=7)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--trials", type=int, default=300)
+    parser.add_argument("--embedding-dim", type=int, default=16)
+    parser.add_argument("--supernet-epochs", type=int)
+    parser.add_argument("--epochs", type=int, help="of a training from scratch; else the recipe's")
+    parser.add_argument("--embedding-l2", type=float, help="else chosen for each model")
+    parser.add_argument("--jobs", type=int)
+    parser.add_argument("--rows", type=int, help="about so many rows of each file, to try it out")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    settings = SearchSettings(
+        **files_of(arguments),
+        label="label",
+        drop=("redrawn_negative",),
+        space=arguments.space,
+        blocks=arguments.blocks,
+        trials=arguments.trials,
+        scratch_seeds=arguments.seeds,
+        embedding_dim=arguments.embedding_dim,
+        supernet_epochs=arguments.supernet_epochs,
+        scratch_epochs=arguments.epochs,
+        embedding_l2=arguments.embedding_l2,
+        jobs=arguments.jobs,
+        ensemble=True,
+        no_baselines=True,
+    )
+    rows = []
+    if arguments.models:
+        print("hand-made models and NASRec's nets")
+        trained = train_models(arguments.models, settings, arguments.out / "models", reporter())
+        rows += [row(model["name"], model) for model in trained["models"]]
+    for name, sampler in (("searched", "mh"), ("random search", "random")):
+        out = arguments.out / sampler
+        used = replace(settings, sampler=sampler)
+        if sampler == "random":
+            take_over(arguments.out / "mh", used, out)
+        print(name)
+        result = search_models(used, out, reporter())
+        seconds = result["seconds"]["search"]
+        rows.append(row(f"{name} ({arguments.space})", result["models"][0], seconds))
+        if sampler == "mh":
+            print(f"supernet: {result['seconds']['supernet']:.0f} s")
+    write_text(arguments.out / "table.json", json.dumps(rows, indent=2) + "\n")
+    write_text(arguments.out / "table.md", shown(rows) + "\n")
+    print(shown(rows))
+
+
+if __name__ == "__main__":
+    main()
