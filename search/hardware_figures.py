@@ -16,8 +16,10 @@ from dagsmith.search.figure_style import (
     INK,
     PALE,
     blank_figure,
+    cut_y,
     larger_is_better,
     metric_title,
+    robust_range,
 )
 from dagsmith.search.pareto import pareto_front
 from dagsmith.search.trial_record import TrialRecord, measured
@@ -87,8 +89,8 @@ def figure_hardware_fronts(trials: Sequence[TrialRecord], metric: str) -> go.Fig
         grid.update_xaxes(
             title={"text": COST_TITLES[name]},
             type="log",
-            tickformat="~s",
-            nticks=5,
+            dtick="D2" if np.ptp(np.log10(np.maximum(cost, 1e-12))) < 1.2 else 1,
+            tickformat="~g" if name == "area_mm2" else "~s",
             gridcolor=GRID,
             linecolor=PALE,
             row=1,
@@ -96,6 +98,8 @@ def figure_hardware_fronts(trials: Sequence[TrialRecord], metric: str) -> go.Fig
         )
         grid.update_yaxes(gridcolor=GRID, linecolor=PALE, automargin=True, row=1, col=column)
     grid.update_yaxes(title={"text": f"{metric_title(metric)}, validation"}, row=1, col=1)
+    # The axes share their scale; a few hopeless trials must not stretch it.
+    cut_y(grid, robust_range(quality.tolist()), quality.tolist())
     return grid
 
 
@@ -131,6 +135,8 @@ def figure_parallel(trials: Sequence[TrialRecord], metric: str) -> go.Figure:
             "colorbar": {"title": {"text": metric_title(metric)}, "thickness": 12},
         },
         dimensions=dimensions,
+        # Room for the names of the axes, which stand above them.
+        domain={"y": [0.0, 0.88]},
         labelfont={"size": 12, "color": INK},
         tickfont={"size": 11, "color": INK},
         rangefont={"size": 10, "color": "rgba(0,0,0,0)"},
@@ -170,6 +176,7 @@ def figure_placement(hardware: Mapping[str, Any]) -> go.Figure:
     per_tile, side = int(hardware["crossbars_per_tile"]), 12
     rows = -(-per_tile // side)
     per_line = 4
+    tiles = -(-int(sum(node["crossbars"] for node in hardware["nodes"])) // per_tile)
     index = 0
     for number, node in enumerate(n for n in hardware["nodes"] if n["crossbars"]):
         x, y = [], []
@@ -186,14 +193,13 @@ def figure_placement(hardware: Mapping[str, Any]) -> go.Figure:
             name=f"{node['name']}: {node['operator']} ({int(node['crossbars'])}, {used:.0%} full)",
             marker={
                 "symbol": "square",
-                "size": 9,
+                "size": 15 if tiles <= 2 else 9,
                 "color": _PARTS[number % len(_PARTS)],
                 "line": {"color": "white", "width": 0.5},
                 "opacity": 1.0 if number < len(_PARTS) else 0.55,
             },
             hovertemplate=f"{node['name']}<extra></extra>",
         )
-    tiles = -(-index // per_tile)
     for tile in range(tiles):
         left = (tile % per_line) * (side + 1.5) - 0.75
         top = (tile // per_line) * (rows + 1.5) - 0.75
