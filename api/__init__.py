@@ -17,6 +17,7 @@ from dagsmith.space.errors import nearest
 
 if TYPE_CHECKING:
     from dagsmith.champion_start import ChampionStart
+    from dagsmith.dashboard import serve_dashboard
     from dagsmith.data import Dataset, Encoders, Schema, prepare, prepare_synthetic
     from dagsmith.data.evaluations import Evaluation, Evaluator
     from dagsmith.hardware import Flops, Parameters
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from dagsmith.search.report import write_report
     from dagsmith.search.samplers import make_sampler
     from dagsmith.search.study import open_study
+    from dagsmith.search.study_pages import StudyPages, study_figures
     from dagsmith.settings import SearchSettings
     from dagsmith.space import Architecture, SearchSpace, Slot, nasrec_full, nasrec_small
     from dagsmith.supernet import (
@@ -65,6 +67,9 @@ _PLACES = {
     "make_sampler": "dagsmith.search.samplers",
     "open_study": "dagsmith.search.study",
     "run_search": "dagsmith.search.loop",
+    "StudyPages": "dagsmith.search.study_pages",
+    "study_figures": "dagsmith.search.study_pages",
+    "serve_dashboard": "dagsmith.dashboard",
     "write_report": "dagsmith.search.report",
     "Network": "dagsmith.supernet",
     "Supernet": "dagsmith.supernet",
@@ -107,6 +112,7 @@ __all__ = [
     "SearchSettings",
     "SearchSpace",
     "Slot",
+    "StudyPages",
     "Supernet",
     "SupernetEvaluator",
     "evaluate",
@@ -122,6 +128,8 @@ __all__ = [
     "run_search",
     "score_file",
     "search_models",
+    "serve_dashboard",
+    "study_figures",
     "train_models",
     "train_scratch",
     "train_supernet",

@@ -51,7 +51,7 @@ def dashboard_command(words: Sequence[str]) -> int:
     if (values.directory is None) == (values.storage is None):
         parser.error("expected the directory of a run, or --storage URL")
     storage, artifacts = _places(values.directory, values.storage, values.artifacts)
-    with serve(storage, artifacts, values.host, values.port) as server:
+    with serve_dashboard(storage, artifacts, values.host, values.port) as server:
         print(f"http://{values.host}:{server.server_port}/ (Ctrl-C ends it)", file=sys.stderr)
         try:
             server.serve_forever()
@@ -60,7 +60,7 @@ def dashboard_command(words: Sequence[str]) -> int:
     return 0
 
 
-def serve(
+def serve_dashboard(
     storage: str | Path | BaseStorage,
     artifacts: str | Path | None = None,
     host: str = HOST,

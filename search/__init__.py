@@ -8,13 +8,14 @@ from dagsmith.search.evolution import EvolutionSettings, RegularizedEvolutionSam
 from dagsmith.search.finalists import Finalist, select_finalists
 from dagsmith.search.limits import check_limits, parse_limits
 from dagsmith.search.local_search import LocalSearchSampler
-from dagsmith.search.loop import Progress, SamplerFactory, SearchSummary, run_search
+from dagsmith.search.loop import Progress, SearchSummary, run_search
 from dagsmith.search.metropolis import MetropolisHastingsSampler
 from dagsmith.search.metropolis_settings import MetropolisHastingsSettings
 from dagsmith.search.metropolis_walk import MetropolisWalkSampler, MetropolisWalkSettings
 from dagsmith.search.objectives import COSTS, METRICS, Objective, parse_objectives
 from dagsmith.search.pareto import pareto_front
 from dagsmith.search.pareto_sampler import ParetoMetropolisHastingsSampler
+from dagsmith.search.proposing import SamplerFactory
 from dagsmith.search.random_search import RandomArchitectureSampler
 from dagsmith.search.rank_tracker import Forecast, RankTracker
 from dagsmith.search.record import Record, RecordReader

@@ -81,6 +81,10 @@ class DrawingTurn:
         # Somebody may have drawn it between our two looks.
         return found.get(TURN) == mine and not (drawn and json.loads(drawn)["round"] >= number)
 
+    def give_back(self) -> None:
+        """Let another worker have the turn at once."""
+        self._storage.set_study_system_attr(self._study, TURN, None)
+
     def write(self, drawn: DrawnRound) -> None:
         """Give the round to everybody; the turn is over with it."""
         self._storage.set_study_system_attr(self._study, DRAWN, _to_json(drawn))

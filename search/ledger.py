@@ -66,6 +66,11 @@ class Ledger:
         unfinished = (self.trials[number] for number in self._open)
         return [trial for trial in unfinished if trial.state == TrialState.RUNNING]
 
+    @property
+    def in_progress(self) -> int:
+        """How many trials of searches are being evaluated; those of others may never end."""
+        return sum(round_of(trial) >= 0 for trial in self.running)
+
     def claimed(self, key: str, before: int | None = None) -> bool:
         """Whether an architecture was evaluated, or is being evaluated.
 

@@ -4,46 +4,33 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial
 
 from dagsmith.data.evaluations import Evaluation, Evaluator
-from dagsmith.search.designs import DESIGNS, Design, designed_proposals
+from dagsmith.search.designs import DESIGNS, Design
 from dagsmith.search.drawing_turn import DrawingTurn, DrawnRound
 from dagsmith.search.errors import SearchError
-from dagsmith.search.ledger import Ledger, round_of
+from dagsmith.search.ledger import Ledger
 from dagsmith.search.patience import LOST, patiently
+from dagsmith.search.proposing import Proposing, SamplerFactory
 from dagsmith.search.record import (
-    ARCHITECTURE,
-    FIDELITY,
     KEY,
-    POSITION,
-    PREDICTED,
-    PREDICTED_STD,
-    ROUND,
     WORKER,
-    RecordReader,
 )
-from dagsmith.search.rehearsal import Rehearsed, rehearse
-from dagsmith.search.sampler import SpaceSampler
 from dagsmith.search.study import study_objectives
 from dagsmith.search.surrogate import CostLimit, Costs
 from dagsmith.search.trial_writer import Candidate, TrialWriter
 from dagsmith.search.workers import release_dead_trials, worker_name
-from dagsmith.space import Architecture, SearchSpace
+from dagsmith.space import SearchSpace
 from dagsmith.space.errors import nearest
 
 if TYPE_CHECKING:
     # Figures need plotly, which a search without pages does not wait for.
     from dagsmith.search.study_pages import StudyPages
 
-SamplerFactory = Callable[[int], BaseSampler]
-"""From a seed to a fresh sampler, such as ``lambda seed: make_sampler("tpe", space, seed)``."""
 Progress = Callable[[str, int, int | None], None]
 """Called with a stage, how much of it is done, and of how much (None if unknown)."""
 
@@ -160,15 +147,12 @@ class _Search:
         pages: "StudyPages | None",
         limits: Sequence[CostLimit],
     ) -> None:
-        self._study, self._space, self._evaluator = study, space, evaluator
-        self._design: Design = design
-        self._pages = pages
-        self._limits = tuple(limits)
-        self._sampler, self._seed, self._costs = sampler, seed, costs
+        self._study, self._evaluator, self._pages = study, evaluator, pages
         self._progress = progress or (lambda stage, done, total: None)
-        self._objectives = study_objectives(study)
-        self._writer = TrialWriter(study, space, self._objectives)
-        self._reader = RecordReader(space)
+        self._writer = TrialWriter(study, space, study_objectives(study))
+        self._proposals = Proposing(
+            study, space, sampler, seed, costs, design, pages, limits, evaluator.fidelity
+        )
         self._began = time.perf_counter()
         self._proposing = self._evaluating = self._waiting = 0.0
         self._turn = DrawingTurn(study)
@@ -183,7 +167,7 @@ class _Search:
         self._read_last_round()
         self._progress("search", ledger.evaluated, trials)
         while ledger.evaluated < trials:
-            if ledger.evaluated + len(ledger.running) >= trials:
+            if ledger.evaluated + ledger.in_progress >= trials:
                 # The others are about to finish; should one die, its part is taken up here.
                 self._wait()
                 continue
@@ -191,7 +175,7 @@ class _Search:
             if candidate is not None:
                 added += self._evaluate(candidate)
                 self._progress("search", ledger.evaluated, trials)
-            elif self._exhausted and not ledger.running:
+            elif self._exhausted and not ledger.in_progress:
                 break
             elif self._exhausted or not self._draw_next(sizes):
                 self._wait()
@@ -228,7 +212,7 @@ class _Search:
         drawn = patiently(self._turn.last)
         if drawn is None:
             return -1
-        self._candidates = self._as_candidates(drawn)
+        self._candidates = self._proposals.candidates(drawn, self._ledger.claimed)
         return drawn.number
 
     def _draw_next(self, sizes: list[int]) -> bool:
@@ -240,66 +224,39 @@ class _Search:
         number = last + 1 if last >= 0 else max(self._ledger.last_round, 0)
         if not patiently(lambda: self._turn.take(number, others=self._ledger.shared)):
             return False
+        try:
+            drawn = self._draw_taken(last, number, sizes)
+        except BaseException:
+            with suppress(*LOST):
+                self._turn.give_back()
+            raise
+        if drawn is None:
+            patiently(self._turn.give_back)
+            self._exhausted = True
+            return False
+        patiently(lambda: self._turn.write(drawn))
+        self._candidates = self._proposals.candidates(drawn, self._ledger.claimed)
+        if self._pages:
+            self._pages.update()
+        return True
+
+    def _draw_taken(self, last: int, number: int, sizes: list[int]) -> DrawnRound | None:
+        """The round of our turn; None if the space has no more to offer."""
         patiently(lambda: release_dead_trials(self._study))
         self._refresh()
         drawn = self._draw(number, sizes[min(number, 1)])
         if last < 0 and not self._untaken(drawn):
             drawn = self._draw(number + 1, sizes[1])
-        if not self._untaken(drawn):
-            self._exhausted = True
-            return False
-        patiently(lambda: self._turn.write(drawn))
-        self._candidates = self._as_candidates(drawn)
-        if self._pages:
-            self._pages.update()
-        return True
-
-    def _untaken(self, drawn: DrawnRound) -> bool:
-        return any(not self._ledger.claimed(key) for key in drawn.rehearsed.proposals.keys)
+        return drawn if self._untaken(drawn) else None
 
     def _draw(self, number: int, size: int) -> DrawnRound:
-        """The proposals of a round: with one worker, a function of seed and earlier rounds."""
         began = time.perf_counter()
-        earlier = [trial for trial in self._ledger.trials if round_of(trial) < number]
-        drawn = DrawnRound(number, self._propose(earlier, number, size))
+        drawn = self._proposals.draw(number, size, self._ledger.trials)
         self._proposing += time.perf_counter() - began
         return drawn
 
-    def _as_candidates(self, drawn: DrawnRound) -> list[Candidate]:
-        """Proposals as trials to be; those that are taken are left out."""
-        proposals = drawn.rehearsed.proposals
-        rows = [r for r, key in enumerate(proposals.keys) if not self._ledger.claimed(key)]
-        if not rows:
-            return []
-        population = self._space.decode_many(proposals.genotypes)
-        costs = self._costs(population) if self._costs else {}
-        candidates = []
-        for row in rows:
-            architecture = self._space.decode(proposals.genotypes[row])
-            attributes: dict[str, Any] = {
-                KEY: proposals.keys[row],
-                ARCHITECTURE: architecture.to_json(),
-                ROUND: drawn.number,
-                POSITION: row,
-                FIDELITY: self._evaluator.fidelity,
-                WORKER: worker_name(),
-            }
-            if proposals.mean is not None and proposals.std is not None:
-                for column, objective in enumerate(self._objectives):
-                    attributes[PREDICTED + objective.name] = float(proposals.mean[row, column])
-                    attributes[PREDICTED_STD + objective.name] = float(proposals.std[row, column])
-            candidates.append(
-                Candidate(
-                    key=proposals.keys[row],
-                    architecture=architecture,
-                    params=self._space.to_params(proposals.genotypes[row]),
-                    attributes=attributes,
-                    costs={name: float(column[row]) for name, column in costs.items()},
-                    notes=drawn.rehearsed.notes[row]
-                    | self._picture(proposals.keys[row], architecture),
-                )
-            )
-        return candidates
+    def _untaken(self, drawn: DrawnRound) -> bool:
+        return any(not self._ledger.claimed(key) for key in drawn.rehearsed.proposals.keys)
 
     def _wait(self) -> None:
         """Wait for other workers, and look whether one of them has died."""
@@ -308,22 +265,6 @@ class _Search:
         patiently(lambda: release_dead_trials(self._study))
         self._refresh()
         self._waiting += time.perf_counter() - began
-
-    def _picture(self, key: str, architecture: Architecture) -> dict[str, str]:
-        return self._pages.picture(key, architecture) if self._pages else {}
-
-    def _propose(self, earlier: list[FrozenTrial], round_: int, size: int) -> Rehearsed:
-        rng = np.random.default_rng([self._seed, round_])
-        record = self._reader.read(earlier, self._study.directions)
-        if round_ == 0:
-            proposals = designed_proposals(self._design, self._space, record, size, rng)
-            return Rehearsed(proposals, ({},) * len(proposals))
-        sampler = self._sampler(int(rng.integers(2**31)))
-        if isinstance(sampler, SpaceSampler):
-            proposals = sampler.propose(record, size, rng)
-            return Rehearsed(proposals, ({},) * len(proposals))
-        directions = self._study.directions
-        return rehearse(sampler, self._reader, earlier, directions, size, rng, self._limits)
 
     def _evaluate(self, candidate: Candidate) -> bool:
         """Make the candidate a trial and evaluate it, unless another worker is about to."""

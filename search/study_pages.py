@@ -151,8 +151,14 @@ class StudyPages:
         storage.set_study_system_attr(study, f"{prefix}ver", 1)
 
 
-def study_figures(study: optuna.Study, trials: Trials) -> dict[str, go.Figure]:
-    """The figures of a study by name, as far as there is something to see."""
+def study_figures(study: optuna.Study, trials: Trials | None = None) -> dict[str, go.Figure]:
+    """The figures of a study by name, as far as there is something to see; a notebook shows each.
+
+    Args:
+        study: written by `run_search`.
+        trials: its trials, where they were read already.
+    """
+    trials = trials or Trials(study, study_objectives(study))
     if not trials.complete:
         return {}
     quality, records = trials.quality, trials.records()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dagsmith.cli import main
-from dagsmith.dashboard import serve
+from dagsmith.dashboard import serve_dashboard
 from dagsmith.data import Evaluation
 from dagsmith.hardware import Flops, costs
 from dagsmith.predictor import LinearPredictor
@@ -92,7 +92,7 @@ def search(folder: Path, evaluator: Halting, trials: int = 30) -> None:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[str]:
-    with serve(folder / "study.db", folder / "pictures", port=0) as server:
+    with serve_dashboard(folder / "study.db", folder / "pictures", port=0) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
@@ -192,5 +192,5 @@ def test_what_keeps_it_from_opening_is_said_in_one_line(
 
 
 def test_it_listens_on_this_machine_alone(tmp_path: Path) -> None:
-    with serve(tmp_path / "s.db", port=0) as server:
+    with serve_dashboard(tmp_path / "s.db", port=0) as server:
         assert server.server_address[0] == "127.0.0.1"

@@ -84,7 +84,7 @@ class Workers:
         lines = self._notes.read_text().splitlines() if self._notes.exists() else []
         return [line.split()[1] for line in lines if line.startswith(what)]
 
-    def wait_for(self, what: str, seconds: float = 120.0) -> str:
+    def wait_for(self, what: str, seconds: float = 300.0) -> str:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if found := self.noted(what):
@@ -108,10 +108,11 @@ def check(study: optuna.Study, workers: Workers, *, killed: int = 0) -> None:
     # The hanging ones were begun and never ended; their architectures were taken up by others.
     assert sorted(again.values())[-killed - 1 :] == [1] + [2] * killed
     assert set(again) == set(keys)
-    # Once per round. (The turn may fail to keep two apart where a storage stalls; not every time.)
+    # A round that is drawn while most of the first is still running needs no predictor yet. The
+    # turn may fail to keep two workers apart where a storage stalls, but not every time.
     fits = workers.noted("fits")
-    assert len(set(fits)) == 4
-    assert len(fits) <= 5
+    assert 2 <= len(set(fits)) <= 4
+    assert len(fits) <= len(set(fits)) + 1
 
 
 @pytest.fixture(params=["sqlite", "journal", "postgresql"])
@@ -205,6 +206,13 @@ def test_one_at_a_time_has_the_turn_and_a_dead_one_loses_it(
     worker("farther-away:1:b")
     assert not turn.take(3)
     assert turn.take(4)
+    turn.give_back()
+    worker("nearer:1:c")
+    assert turn.take(4)
+    worker("farther-away:1:b")
+    assert not turn.take(4)
+    turn.give_back()
+    assert turn.take(4)
     monkeypatch.setattr("dagsmith.search.drawing_turn.gone", lambda name: name.endswith("b"))
     worker("nearer:1:c")
     assert turn.take(4)
@@ -220,6 +228,22 @@ def test_a_round_that_was_drawn_meanwhile_is_not_drawn_again(space: SearchSpace)
     turn.write(DrawnRound(3, Rehearsed(nothing, ())))
     assert not turn.take(3)
     assert turn.take(4)
+
+
+def test_a_running_trial_of_another_program_is_not_waited_for(
+    space: SearchSpace, evaluator: Callable
+) -> None:
+    study = in_memory(space)
+    study.ask()
+    summary = run_search(
+        study,
+        space,
+        evaluator(),
+        sampler=lambda seed: make_sampler("random", space, seed),
+        trials=5,
+        initial=8,
+    )
+    assert summary.added == summary.evaluated == 5
 
 
 def test_the_ledger_looks_at_a_finished_trial_once(

@@ -16,7 +16,7 @@ from dagsmith.search import (
     open_study,
     run_search,
 )
-from dagsmith.search.study_pages import StudyPages
+from dagsmith.search.study_pages import StudyPages, study_figures
 from dagsmith.space import SearchSpace
 
 dashboard = pytest.importorskip("optuna_dashboard")
@@ -171,6 +171,7 @@ def test_a_note_that_somebody_wrote_stays(searched: Searched) -> None:
 
 def test_an_empty_study_has_no_figures(space: SearchSpace) -> None:
     study = open_study(optuna.storages.InMemoryStorage(), "a", space, OBJECTIVES)
+    assert study_figures(study) == {}
     StudyPages(study).update(final=True)
     assert page(study)["plotly_graph_objects"] == []
 
