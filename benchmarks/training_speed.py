@@ -18,6 +18,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from rank_correlation import frappe
 from dagsmith.data import Dataset
 from dagsmith.files import write_text
 from dagsmith.space import Architecture, named_architecture
-from dagsmith.supernet import RECIPES, Network, train_scratch
+from dagsmith.supernet import RECIPES, Network, pick_precision, train_scratch
 
 PEERS: dict[str, tuple[str, dict[str, Any]]] = {
     "dcnv2": (
@@ -66,30 +67,36 @@ WARM = 10
 """First steps of a turn, which are not timed."""
 
 
-def ours(
-    data: Path, architecture: Architecture, batch: int, steps: int, threads: int, clock: str
-) -> list[float]:
+def ours(data: Path, architecture: Architecture, job: Mapping[str, Any]) -> list[float]:
     """Seconds of each step, what loading the rows takes included."""
-    torch.set_num_threads(threads)
-    now = time.process_time if clock == "cpu" else time.perf_counter
+    torch.set_num_threads(job["threads"])
+    now = time.process_time if job["clock"] == "cpu" else time.perf_counter
     dataset = Dataset.open(data)
-    epochs = math.ceil(steps / math.ceil(len(dataset.train) / batch))
-    recipe = replace(RECIPES["bars"], epochs=epochs, batch_size=batch, monitor=None)
+    epochs = math.ceil(job["steps"] / math.ceil(len(dataset.train) / job["batch"]))
+    recipe = replace(
+        RECIPES["bars"],
+        epochs=epochs,
+        batch_size=job["batch"],
+        monitor=None,
+        precision=pick_precision(job["precision"], torch.device("cpu")),
+    )
     network = Network(architecture, dataset.fields, std=recipe.embedding_std)
     ticks = [now()]
     train_scratch(
         network,
         dataset,
         recipe,
+        device="cpu",
         splits=(),
         progress=lambda *_: ticks.append(now()),
     )
-    return np.diff(ticks)[:steps].tolist()
+    return np.diff(ticks)[: job["steps"]].tolist()
 
 
 def turn(arguments: argparse.Namespace, name: str, side: str, number: int) -> float:
     """Median seconds of a step in one turn, from the cache if it is there."""
-    cache = arguments.out / "turns" / f"{name}-{side}-{arguments.clock}-{number}.json"
+    kind = f"ours-{arguments.precision}" if side == "ours" else side
+    cache = arguments.out / "turns" / f"{name}-{kind}-{arguments.clock}-{number}.json"
     if not cache.exists():
         job: dict[str, Any] = {
             "batch": arguments.batch_size,
@@ -109,7 +116,7 @@ def turn(arguments: argparse.Namespace, name: str, side: str, number: int) -> fl
             command = [str(arguments.python), str(script), json.dumps(job)]
         else:
             job |= {"data": str(arguments.out / "data"), "model": name}
-            job["file"] = str(arguments.architecture)
+            job |= {"file": str(arguments.architecture), "precision": arguments.precision}
             command = [sys.executable, __file__, "--job", json.dumps(job)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
@@ -129,8 +136,7 @@ def work(job: dict[str, Any]) -> None:
         architecture = named_architecture(
             job["model"], len(dataset.dense_features), len(dataset.fields), embedding_dim=10
         )
-    sizes = job["batch"], job["steps"], job["threads"]
-    print(json.dumps(ours(dataset.path, architecture, *sizes, job["clock"])))
+    print(json.dumps(ours(dataset.path, architecture, job)))
 
 
 def rows_for_peer(dataset: Dataset, file: Path) -> None:
@@ -155,6 +161,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50, help="timed steps of a turn")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--precision", default="float32", help="of ours: auto, float32, bfloat16")
     parser.add_argument(
         "--clock",
         choices=("wall", "cpu"),
