@@ -16,6 +16,7 @@ from dagsmith.machine import cores, memory
 from dagsmith.space import Architecture, named_architecture
 from dagsmith.supernet.evaluator import SubnetScoring, SupernetEvaluator
 from dagsmith.supernet.inputs import pick_device
+from dagsmith.supernet.latency import MeasuredLatency, WithLatency
 from dagsmith.supernet.penalty import Losses, choose_penalties
 from dagsmith.supernet.precision import pick_precision
 from dagsmith.supernet.recipes import RECIPES, Recipe, sized_for
@@ -148,7 +149,10 @@ def subnet_evaluator(job: Job) -> Evaluator:
     supernet = _supernet(job)
     supernet.load(job.path / SUPERNET)
     precision = scratch_recipe(job).precision
-    return SupernetEvaluator(supernet, job.dataset, SubnetScoring(precision=precision))
+    evaluator = SupernetEvaluator(supernet, job.dataset, SubnetScoring(precision=precision))
+    if any(objective.name == "cpu_latency_ns" for objective in job.objectives):
+        return WithLatency(evaluator, MeasuredLatency(job.dataset.fields))
+    return evaluator
 
 
 def training_of(

@@ -6,6 +6,7 @@ from dagsmith.supernet.checkpoint import CheckpointError, load_checkpoint, save_
 from dagsmith.supernet.embedding import EmbeddingTable
 from dagsmith.supernet.evaluator import SubnetScoring, SupernetEvaluator
 from dagsmith.supernet.inputs import pick_device
+from dagsmith.supernet.latency import MeasuredLatency, WithLatency
 from dagsmith.supernet.metrics import (
     Calibration,
     MetricError,
@@ -53,6 +54,7 @@ __all__ = [
     "ClickModel",
     "EmbeddingTable",
     "Losses",
+    "MeasuredLatency",
     "MetricError",
     "Network",
     "PathSampler",
@@ -67,6 +69,7 @@ __all__ = [
     "TrainedModel",
     "TrainingError",
     "WeightBank",
+    "WithLatency",
     "auc",
     "calibration",
     "choose_penalties",
