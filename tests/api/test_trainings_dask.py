@@ -45,7 +45,7 @@ def trainings(data: Dataset, folder: Path) -> list[Training]:
     space = nasrec_small(len(data.dense_features), len(data.fields), blocks=2, widths=(16, 32))
     models = [space.decode(genotype) for genotype in space.sample(3, np.random.default_rng(3))]
     return [
-        Training(model, recipe, 5, data.path, folder / str(number), dim=4)
+        Training(model, recipe, 5, data.path, folder / str(number))
         for number, model in enumerate(models)
     ]
 
