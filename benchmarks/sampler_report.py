@@ -183,12 +183,15 @@ def draw(found: Mapping[str, Any], records: Sequence[Record]) -> go.Figure:
                 row=1,
                 col=column,
             )
+        # The first draws say nothing of a sampler, and would take most of the axis.
+        top = max(row["regret"][AT[0]][0] for row in about["samplers"].values())
         figure.update_yaxes(
-            title={"text": f"regret, {about['units']}"}, rangemode="tozero", row=1, col=column
+            title={"text": f"regret, {about['units']}"}, range=[0, 1.3 * top], row=1, col=column
         )
     figure.update_xaxes(title={"text": "architectures evaluated"})
     figure.update_layout(
         template="simple_white",
+        height=520,
         title={"text": "Best found, median over the seeds with its 95 % interval"},
     )
     return figure
@@ -200,7 +203,7 @@ def write(records: Sequence[Record], out: Path) -> list[Path]:
     files = [out / f"samplers.{ending}" for ending in ("md", "json", "html")]
     files[0].write_text(markdown(found))
     files[1].write_text(json.dumps(found, indent=2) + "\n")
-    draw(found, records).write_html(files[2])
+    draw(found, records).write_html(files[2], config={"displayModeBar": False})
     return files
 
 
