@@ -19,6 +19,7 @@ import time
 from collections.abc import Sequence
 
 import optuna
+from optuna.trial import TrialState
 
 from dagsmith.data import Evaluation
 from dagsmith.search import Objective, make_sampler, open_study, run_search
@@ -80,11 +81,13 @@ def search(storage: str, seconds: float, trials: int, sampler: str, batch: int =
     }
 
 
-def throughput(storage: str | None, seconds: float, trials: int, sampler: str) -> None:
+def throughput(
+    storage: str | None, seconds: float, trials: int, sampler: str, numbers: Sequence[int]
+) -> None:
     alone = 0.0
-    print("| workers | evaluations per second | of linear | proposing | waiting | storing |")
-    print("|---|---|---|---|---|---|")
-    for workers in (1, 2, 4):
+    print("| workers | per second | of linear | double claims | proposing | waiting | storing |")
+    print("|---|---|---|---|---|---|---|")
+    for workers in numbers:
         with tempfile.TemporaryDirectory() as folder:
             url = storage or f"sqlite:///{folder}/study.db"
             open_study(url, "workers", space(), OBJECTIVES)
@@ -101,14 +104,15 @@ def throughput(storage: str | None, seconds: float, trials: int, sampler: str) -
             joined = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(workers)]
             told = [json.loads(worker.communicate()[0]) for worker in joined]
             study = open_study(url, "workers", space(), OBJECTIVES)
-            done = [trial for trial in study.trials if trial.state.is_finished()]
+            done = study.get_trials(states=(TrialState.COMPLETE,))
+            lost = sum("interrupted" in trial.user_attrs for trial in study.trials)
             begun = sorted(t.datetime_start for t in done if t.datetime_start)
             ended = [trial.datetime_complete for trial in done if trial.datetime_complete]
             speed = len(ended) / (max(ended) - begun[0]).total_seconds()
-            alone = alone or speed
+            alone = alone or speed / workers
             parts = [sum(t[name] for t in told) / sum(t["added"] for t in told) for name in _PARTS]
             shown = " | ".join(f"{part:.3f} s" for part in parts)
-            print(f"| {workers} | {speed:.3f} | {speed / alone / workers:.2f} | {shown} |")
+            print(f"| {workers} | {speed:.3f} | {speed / alone / workers:.2f} | {lost} | {shown} |")
             if storage:
                 optuna.delete_study(study_name="workers", storage=study._storage)
 
@@ -164,11 +168,12 @@ def main() -> None:
     parser.add_argument("--trials", type=int, nargs="+", default=[16])
     parser.add_argument("--sampler", default="evolution")
     parser.add_argument("--window", type=int, default=20, help="trials that are timed")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
     values = parser.parse_args()
     if values.part == "join":
         print(json.dumps(search(values.storage, values.seconds, values.trials[0], values.sampler)))
     elif values.part == "throughput":
-        throughput(values.storage, values.seconds, values.trials[0], values.sampler)
+        throughput(values.storage, values.seconds, values.trials[0], values.sampler, values.workers)
     else:
         storage_cost(values.trials, values.window)
 

@@ -61,6 +61,13 @@ class Ledger:
         return bool(workers - {None, worker_name()})
 
     @property
+    def others_running(self) -> bool:
+        """Whether another worker is evaluating something."""
+        return any(
+            trial.user_attrs.get(WORKER) not in (None, worker_name()) for trial in self.running
+        )
+
+    @property
     def running(self) -> list[FrozenTrial]:
         """The trials that are being evaluated."""
         unfinished = (self.trials[number] for number in self._open)

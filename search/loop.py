@@ -1,6 +1,7 @@
 """The search loop: rounds of proposals, each evaluated architecture a trial of the study."""
 
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int | None], None]
 """Called with a stage, how much of it is done, and of how much (None if unknown)."""
 
+_PLACE = zlib.crc32(worker_name().encode())
 POLL_S = 0.5
 """Seconds between two looks at what other workers are doing."""
 
@@ -198,14 +200,15 @@ class _Search:
         )
 
     def _next_candidate(self) -> Candidate | None:
-        """An orphan, or else the first proposal of the round that nobody has taken."""
+        """An orphan, or else a proposal that nobody has taken: the first one for who is alone."""
         for orphan in self._ledger.orphans:
             return self._writer.again(orphan)
-        while self._candidates:
-            if not self._ledger.claimed(self._candidates[0].key):
-                return self._candidates[0]
-            self._candidates.pop(0)
-        return None
+        free = [each for each in self._candidates if not self._ledger.claimed(each.key)]
+        self._candidates = free
+        if not free:
+            return None
+        # Workers that finish together would all reach for the same one.
+        return free[_PLACE % len(free) if self._ledger.others_running else 0]
 
     def _read_last_round(self) -> int:
         """Take over the last round as the study has it; return its number, -1 if there is none."""
