@@ -1,5 +1,6 @@
 """What enters and leaves every node of a population of CTR architectures: widths, rows, vectors."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,71 +66,72 @@ def shapes(population: Population) -> Shapes:
     found = Shapes(
         kind, values, {port: np.zeros(kind.shape) for port in _PORTS}, edges, dim, elements
     )
-    adds, fm = found.of("merger", "add"), found.of("merger", "fm")
-    to_sparse = found.of("merger", "dense_to_sparse")
+    adds = found.of("merger", "add")
     # What each node gives: a width, or rows of vectors of a dimension.
-    width, rows, vector = np.zeros(kind.shape), np.zeros(kind.shape), dim.copy()
+    sizes, vector = np.zeros(kind.shape), dim.copy()
+    rules = _rules(found)
     for target in range(population.node_count):
-        reads = {
-            port: (population.edges[:, target, :target] & bits.get(port, 0)) != 0 for port in _PORTS
-        }
-        for port, taken in reads.items():
+        incoming = population.edges[:, target, :target]
+        used = int(np.bitwise_or.reduce(incoming, axis=None)) if incoming.size else 0
+        for port in _PORTS:
+            if not used & bits.get(port, 0):
+                continue
+            taken = (incoming & bits[port]) != 0
             # A source gives either a width or rows, and every port takes what it is given.
-            into = np.where(taken, (width + rows)[:, :target], 0.0)
+            into = np.where(taken, sizes[:, :target], 0.0)
             # The inputs of an addition have one shape: it enters once.
             once = into.max(axis=1, initial=0)
             found.entering[port][:, target] = np.where(adds[:, target], once, into.sum(axis=1))
-        edges[:, target] = reads["dense"].sum(axis=1)
-        into = np.where(reads["sparse"], vector[:, :target], 0.0)
-        dim[:, target] = np.where(
-            reads["sparse"].any(axis=1), into.max(axis=1, initial=0), dim[:, target]
-        )
-        elements[:, target] = (into * rows[:, :target]).sum(axis=1)
-        mergers = adds[:, target], fm[:, target], to_sparse[:, target]
-        width[:, target], rows[:, target], vector[:, target] = _given(found, target, mergers)
+            if port == "dense":
+                edges[:, target] = taken.sum(axis=1)
+            if port == "sparse":
+                dims = np.where(taken, vector[:, :target], 0.0)
+                dim[:, target] = np.where(
+                    taken.any(axis=1), dims.max(axis=1, initial=0), dim[:, target]
+                )
+                elements[:, target] = (into * dims).sum(axis=1)
+        vector[:, target] = dim[:, target]
+        for where, gives, become in rules:
+            at = where[:, target]
+            if at.any():
+                (vector if become else sizes)[at, target] = gives(target)[at]
     return found
 
 
-def _given(
-    found: Shapes, target: int, mergers: tuple[Where, Where, Where]
-) -> tuple[Matrix, Matrix, Matrix]:
-    """What the nodes at one position give, from what enters them: width, rows, their dimension."""
-    size = found.values["size"][:, target]
-    dense, sparse = found.entering["dense"][:, target], found.entering["sparse"][:, target]
-    count = sparse + found.edges[:, target]
-    added, fm, to_sparse = mergers
+Rule = tuple[Where, Callable[[int], Matrix], bool]
+"""Which nodes, what they give by their position, and whether it is the vectors' dimension."""
+
+
+def _rules(found: Shapes) -> list[Rule]:
+    """What every kind gives, from what enters it."""
+    size, entering = found.values["size"], found.entering
+    dense, sparse = entering["dense"], entering["sparse"]
 
     def among(*kinds: str) -> Where:
-        codes = [PLUS_KINDS.index[kind] for kind in kinds]
-        return np.asarray(np.isin(found.kind[:, target], codes))
+        return np.isin(found.kind, [PLUS_KINDS.index[kind] for kind in kinds])
 
-    width = np.select(
-        [
-            among("dense_input", "first_order", "dense_op", "layer", "mask_block"),
-            among("field_gate") | fm | added,
-            among("cross"),
-            among("flat"),
-            among("pairs"),
-        ],
-        [
-            size,
-            dense,
-            found.entering["base"][:, target],
-            dense + found.elements[:, target],
-            count * (count - 1) / 2,
-        ],
-    )
-    rows = np.select(
-        [
-            among("sparse_input", "sparse_op", "cin"),
-            among("field_norm", "field_attention") | added,
-            to_sparse,
-        ],
-        [size, sparse, sparse + ADDED_ROWS],
-    )
-    attends = among("field_attention")
-    vector = np.where(attends, size * found.values["heads"][:, target], found.dim[:, target])
-    return width, rows, vector
+    def paired(target: int) -> Matrix:
+        count = sparse[:, target] + found.edges[:, target]
+        return np.asarray(count * (count - 1) / 2)
+
+    sized = ("dense_input", "first_order", "dense_op", "layer", "mask_block")
+    attends, added = among("field_attention"), found.of("merger", "add")
+    return [
+        (among(*sized, "sparse_input", "sparse_op", "cin"), lambda at: size[:, at], False),
+        (among("field_gate") | found.of("merger", "fm"), lambda at: dense[:, at], False),
+        (among("cross"), lambda at: entering["base"][:, at], False),
+        (among("flat"), lambda at: dense[:, at] + found.elements[:, at], False),
+        (among("pairs"), paired, False),
+        (among("field_norm") | attends, lambda at: sparse[:, at], False),
+        # An addition reads one port only, so that the other gives nothing.
+        (added, lambda at: dense[:, at] + sparse[:, at], False),
+        (
+            found.of("merger", "dense_to_sparse"),
+            lambda at: sparse[:, at] + ADDED_ROWS,
+            False,
+        ),
+        (attends, lambda at: size[:, at] * found.values["heads"][:, at], True),
+    ]
 
 
 def _columns(population: Population) -> tuple[NDArray[np.int64], dict[str, Matrix]]:
