@@ -82,21 +82,23 @@ class AnalogArithmetic(Quantised):
         x, x_scale = to_integers(inputs, mapping.activation_bits, dim=1)
         w, w_scale = to_integers(matrix, mapping.weight_bits, dim=1)
         x_offset, w_offset = _offset(mapping.activation_bits), _offset(mapping.weight_bits)
-        shifted = x + x_offset
-        total = torch.zeros(len(x), len(w), device=x.device)
         seed = zlib.crc32(f"{self.analog.seed}/{self.place}/{name}".encode())
         generator = torch.Generator(device=x.device).manual_seed(seed)
-        for start in range(0, x.shape[1], size):
-            tile = slice(start, start + size)
-            cells, flipped = self._stored((w[:, tile] + w_offset).t(), generator)
-            if lossless:
-                weights = _unflip(cells, flipped, mapping)
-                total += shifted[:, tile] @ _joined(weights, mapping)
-            else:
-                total += self._read(shifted[:, tile], cells, flipped)
-        # (X - o_x) (W - o_w) = X W - o_w sum X - o_x sum W + K o_x o_w
-        total -= w_offset * shifted.sum(dim=1, keepdim=True)
-        total -= x_offset * w.sum(dim=1)
+        tiles = [slice(start, start + size) for start in range(0, x.shape[1], size)]
+        stored = [self._stored((w[:, tile] + w_offset).t(), generator) for tile in tiles]
+        if lossless:
+            # What the ADCs read is added up as it is, so the cells may be added up before.
+            cells = [_unflip(*tile, mapping) for tile in stored]
+            found = torch.cat([_joined(tile, mapping) for tile in cells]) - w_offset
+            total = x @ found + x_offset * (found.sum(dim=0) - w.sum(dim=1))
+        else:
+            shifted = x + x_offset
+            total = torch.zeros(len(x), len(w), device=x.device)
+            for tile, kept in zip(tiles, stored, strict=True):
+                total += self._read(shifted[:, tile], *kept)
+            # (X - o_x) (W - o_w) = X W - o_w sum X - o_x sum W + K o_x o_w
+            total -= w_offset * shifted.sum(dim=1, keepdim=True)
+            total -= x_offset * w.sum(dim=1)
         return total * (x_scale * w_scale.t())
 
     def _stored(self, weights: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -115,21 +117,22 @@ class AnalogArithmetic(Quantised):
         """The tile's product through its ADCs, ``[rows, N]``."""
         mapping = self.mapping
         slices, used, outputs = cells.shape
-        flat = cells.permute(1, 0, 2).reshape(used, slices * outputs)
         base, pulses = 2**mapping.dac_bits, -(-mapping.activation_bits // mapping.dac_bits)
         missing = max(0, _lossless(used, mapping) - mapping.adc_bits)
         step = 2**missing if self.analog.readout == "truncate" else 1
-        highest = (2**mapping.adc_bits - 1) * step
+        flat = cells.permute(1, 0, 2).reshape(used, slices * outputs) / step
+        # A flipped column's sum is what a full column would give, less what was read.
+        shift = step * _shifts(slices, mapping, cells.device)
+        sign = torch.where(flipped[:, 0], -shift[:, None], shift[:, None])
+        full = (flipped[:, 0] * shift[:, None]).sum(dim=0) * ((2**mapping.cell_bits - 1) / step)
         parts = []
         for rows in torch.split(driven, max(1, _ELEMENTS // (slices * outputs))):
             part = torch.zeros(len(rows), outputs, device=rows.device)
             for pulse in range(pulses):
                 bits = torch.floor(rows / base**pulse) % base
-                read = torch.round((bits @ flat) / step).mul_(step).clamp_(0, highest)
-                sums = read.view(len(rows), slices, outputs).transpose(0, 1)
-                full = (2**mapping.cell_bits - 1) * bits.sum(dim=1)[None, :, None]
-                sums = torch.where(flipped, full - sums, sums)
-                part += base**pulse * _joined(sums, mapping)
+                read = (bits @ flat).round_().clamp_(0, 2**mapping.adc_bits - 1)
+                sums = torch.einsum("bsn,sn->bn", read.view(len(rows), slices, outputs), sign)
+                part += base**pulse * (sums + bits.sum(dim=1, keepdim=True) * full)
             parts.append(part)
         return torch.cat(parts)
 
@@ -140,8 +143,11 @@ def _unflip(cells: Tensor, flipped: Tensor, mapping: Mapping) -> Tensor:
 
 def _joined(slices: Tensor, mapping: Mapping) -> Tensor:
     """Shift and add over the slices, ``[slices, *, *]`` to ``[*, *]``."""
-    shifts = 2.0 ** (mapping.cell_bits * torch.arange(len(slices), device=slices.device))
-    return (slices * shifts[:, None, None]).sum(dim=0)
+    return torch.einsum("skn,s->kn", slices, _shifts(len(slices), mapping, slices.device))
+
+
+def _shifts(slices: int, mapping: Mapping, device: torch.device) -> Tensor:
+    return 2.0 ** (mapping.cell_bits * torch.arange(slices, device=device))
 
 
 def _offset(bits: int) -> int:

@@ -33,7 +33,8 @@ class SubnetScoring:
         batch_size: rows per forward pass.
         precision: of the matrix products below the last layer.
         seed: seed of the row draws and of the SGD refit.
-        analog: the imperfections of the crossbars of architectures that are mapped to any.
+        analog: the imperfections of the crossbars of architectures that are mapped to any. They
+            are scored with them; the refit sees the bits alone, as training does.
     """
 
     refit: Refit = "newton"
@@ -86,13 +87,14 @@ class SupernetEvaluator:
         head = _head(plan, weights)
         if self.scoring.refit != "none":
             label = self._refit[2]
-            inputs = self._features(plan, weights, self._refit)
+            inputs = self._features(plan, weights, self._refit, None)
             if self.scoring.refit == "newton":
                 head = newton(inputs, label, head, self.scoring.ridge)
             else:
                 head = sgd(inputs, label, head, seed=self.scoring.seed)
             del inputs
-        scored, analog = self._features(plan, weights, self._score), self.scoring.analog
+        analog = self.scoring.analog
+        scored = self._features(plan, weights, self._score, analog)
         if plan.head_mapping is None or plan.has_offset:
             scores = scored @ head
         else:
@@ -123,7 +125,11 @@ class SupernetEvaluator:
         return dense, sparse, label
 
     def _features(
-        self, plan: Plan, weights: Mapping[str, Tensor], rows: tuple[Tensor, Tensor, Tensor]
+        self,
+        plan: Plan,
+        weights: Mapping[str, Tensor],
+        rows: tuple[Tensor, Tensor, Tensor],
+        analog: Analog | None,
     ) -> Tensor:
         """What the logit reads, flattened, with a last column of ones, ``[rows, features]``."""
         dense, sparse, label = rows
@@ -139,7 +145,7 @@ class SupernetEvaluator:
                     dense[part],
                     sparse[part],
                     first=first,
-                    analog=self.scoring.analog,
+                    analog=analog,
                 )
             at = 0
             for top in [*tops, *([] if offset is None else [offset.unsqueeze(1)])]:
