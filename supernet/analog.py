@@ -131,7 +131,8 @@ class AnalogArithmetic(Quantised):
             for pulse in range(pulses):
                 bits = torch.floor(rows / base**pulse) % base
                 read = (bits @ flat).round_().clamp_(0, 2**mapping.adc_bits - 1)
-                sums = torch.einsum("bsn,sn->bn", read.view(len(rows), slices, outputs), sign)
+                # A product and a sum: einsum would permute the partial sums first.
+                sums = (read.view(len(rows), slices, outputs) * sign).sum(dim=1)
                 part += base**pulse * (sums + bits.sum(dim=1, keepdim=True) * full)
             parts.append(part)
         return torch.cat(parts)
