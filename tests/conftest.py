@@ -1,7 +1,12 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes is the machine's business, and no failure.
+hypothesis.settings.register_profile("dagsmith", deadline=None)
+hypothesis.settings.load_profile("dagsmith")
 
 DATA = Path(os.environ.get("DAGSMITH_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

@@ -22,7 +22,7 @@ def by_key(population: Population) -> list[int]:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 60))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_numbers_are_those_of_the_keys(seed: int, count: int) -> None:
     # Nearly all of these have no path or a single operation, so many are alike.
     space = NASBench201Space()

@@ -46,7 +46,7 @@ def test_one_file_needs_no_key(files: list[Path]) -> None:
 
 
 @given(st.permutations(range(20)), st.integers(0, 20))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_joining_undoes_a_permutation(order: list[int], kept: int) -> None:
     with TemporaryDirectory() as folder:
         one, two = Path(folder) / "1.parquet", Path(folder) / "2.parquet"

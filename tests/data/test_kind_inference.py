@@ -53,7 +53,7 @@ def test_a_log_scale_is_for_numbers_whose_ratio_counts(values: tuple[int, ...], 
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_inferred_kinds_fit_and_do_not_depend_on_the_order(seed: int) -> None:
     rng = np.random.default_rng(seed)
     space = nasrec_full(3, 5, blocks=3)

@@ -77,9 +77,7 @@ def test_chunks_and_files_do_not_matter(
     assert prepare(click_log, tmp_path / "f", schema=schema).fingerprint == whole.fingerprint
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(
         st.tuples(

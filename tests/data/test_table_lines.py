@@ -42,7 +42,7 @@ numbers = st.floats(allow_infinity=False)
     st.lists(st.tuples(numbers, numbers, numbers), min_size=1, max_size=6),
     st.sampled_from(["t.jsonl", "t.jsonl.gz", "t.jsonl.zst"]),
 )
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_table_survives_the_way_through_a_file(
     seed: int, values: list[tuple[float, float, float]], name: str
 ) -> None:

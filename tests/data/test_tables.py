@@ -95,7 +95,7 @@ def test_a_table_in_memory_infers_its_kinds_or_takes_them() -> None:
         )
     )
 )
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_taking_rows_takes_them_from_every_column(drawn: tuple[int, list[int]]) -> None:
     count, rows = drawn
     whole = table(count)
@@ -132,7 +132,7 @@ def test_measured_rows_are_those_without_a_gap() -> None:
 
 
 @given(st.integers(0, 40), st.integers(0, 99))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_a_split_has_every_row_once(train: int, seed: int) -> None:
     whole = table(40)
     drawn, rest = whole.split(train, seed)
@@ -178,7 +178,7 @@ def test_duplicates_are_averaged_and_counted() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 12), st.integers(0, 12))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_merging_goes_by_the_canonical_key(seed: int, different: int, repeated: int) -> None:
     rng = np.random.default_rng(seed)
     nets = [SPACE.decode(genotype) for genotype in SPACE.sample(different, rng)]

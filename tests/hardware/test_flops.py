@@ -97,7 +97,7 @@ def reference(net: Architecture) -> float:
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([8, 16, 24]))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_the_population_is_costed_like_each_architecture(seed: int, full: bool, dim: int) -> None:
     make = nasrec_full if full else nasrec_small
     # Small widths among them, so that equal sizes, where projections are left out, are common.
@@ -119,7 +119,7 @@ def test_additions_pass_on_one_input() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_isomorphic_architectures_cost_the_same(seed: int) -> None:
     rng = np.random.default_rng(seed)
     space = nasrec_full(13, 26)
@@ -129,7 +129,7 @@ def test_isomorphic_architectures_cost_the_same(seed: int) -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["width", "rows"]))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_flops_grow_with_width_and_rows(seed: int, grown: str) -> None:
     # Sizes that meet no other: where a projection becomes superfluous, larger can be cheaper.
     space = nasrec_full(13, 26, widths=(40, 200, 1000), rows=(18, 50))

@@ -49,7 +49,7 @@ def test_expected_improvement_is_the_integral_over_the_normal_prediction(larger:
     np.testing.assert_allclose(value, expected, rtol=1e-6)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seeds)
 def test_the_logarithm_is_that_of_the_improvement(seed: int) -> None:
     found = prediction(seed)
@@ -78,7 +78,7 @@ def test_the_logarithm_ranks_what_underflows() -> None:
     assert (expected_improvement(found, 0.0, larger_is_better=True)[-6:] == 0.0).all()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seeds)
 def test_optimism_is_on_the_side_that_is_better(seed: int) -> None:
     found = prediction(seed)
@@ -88,7 +88,7 @@ def test_optimism_is_on_the_side_that_is_better(seed: int) -> None:
     np.testing.assert_allclose(down, -(found.mean - 2.0 * found.std))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seeds, st.integers(0, 13))
 def test_every_member_has_its_turn_before_any_has_two(seed: int, picks: int) -> None:
     found = prediction(seed)
@@ -103,7 +103,7 @@ def test_every_member_has_its_turn_before_any_has_two(seed: int, picks: int) -> 
 
 
 @pytest.mark.parametrize("acquisition", ACQUISITIONS)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seed=seeds)
 def test_turning_the_target_around_changes_no_choice(acquisition: Acquisition, seed: int) -> None:
     found, keys = prediction(seed), np.arange(12)
@@ -124,7 +124,7 @@ def test_turning_the_target_around_changes_no_choice(acquisition: Acquisition, s
 
 
 @pytest.mark.parametrize("acquisition", ACQUISITIONS)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seed=seeds, count=st.integers(0, 15))
 def test_no_architecture_comes_twice_and_no_known_one(
     acquisition: Acquisition, seed: int, count: int
@@ -178,7 +178,7 @@ def test_every_pick_follows_its_own_row_of_values() -> None:
     assert choose_batch(values, ["a", "b", "c", "d"], 4).tolist() == [3, 0, 2, 1]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seeds)
 def test_one_row_of_values_is_a_sort(seed: int) -> None:
     values = np.random.default_rng(seed).integers(0, 5, 20).astype(float)

@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dagsmith.predictor.calibration import Calibration, leave_out
 
 
 @given(st.integers(1, 9), st.integers(0, 400), st.integers(0, 2**32 - 1))
-@settings(deadline=None)
 def test_every_label_is_learned_and_none_left_out_by_one_alone(
     members: int, count: int, seed: int
 ) -> None:

@@ -85,7 +85,7 @@ def test_chunks_do_not_show(
 SMALL = nasrec_full(dense_features=4, sparse_fields=5, blocks=3)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1))
 def test_isomorphic_architectures_are_predicted_alike(seed: int) -> None:
     genotypes = SMALL.sample(20, np.random.default_rng(seed))

@@ -76,7 +76,7 @@ def test_choices_and_flags_are_components_and_numbers_are_not() -> None:
     assert "conv.act = relu" in components(mixed()[0])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1))
 def test_each_side_is_the_rank_correlation_of_its_own(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -49,7 +49,7 @@ def record(space: SearchSpace, genotypes: np.ndarray, seen: frozenset[str]) -> R
     return Record(genotypes, quality, np.ones(1), seen)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seeds, st.integers(1, 4))
 def test_the_farthest_cover_within_twice_the_best_radius(seed: int, count: int) -> None:
     encodings = points(seed)
@@ -58,7 +58,7 @@ def test_the_farthest_cover_within_twice_the_best_radius(seed: int, count: int) 
     assert radius(encodings, chosen) <= 2 * best + 1e-9
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seeds, st.integers(1, 4))
 def test_medoids_cover_almost_as_well_as_any_choice(seed: int, count: int) -> None:
     encodings = points(seed)
@@ -72,7 +72,7 @@ def test_medoids_cover_almost_as_well_as_any_choice(seed: int, count: int) -> No
     assert gained >= (1 - 1 / np.e) * (before - best) - 1e-6
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seeds)
 def test_lazy_medoids_are_the_greedy_ones(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -94,7 +94,7 @@ def test_lazy_medoids_are_the_greedy_ones(seed: int) -> None:
 
 
 @pytest.mark.parametrize("choose", [farthest_first, greedy_medoids])
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seed=seeds, count=st.integers(0, 15))
 def test_no_row_comes_twice_and_all_can_be_had(choose: Callable, seed: int, count: int) -> None:
     chosen = choose(points(seed), count)
@@ -115,7 +115,7 @@ def test_medoids_are_where_the_architectures_are_and_the_farthest_at_the_ends() 
     assert greedy_medoids(encodings, 1, weights=heavy).tolist() == [51]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seeds)
 def test_isomorphic_architectures_have_the_same_encoding(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -129,7 +129,7 @@ def test_isomorphic_architectures_have_the_same_encoding(seed: int) -> None:
 
 
 @pytest.mark.parametrize("design", DESIGNS)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seed=seeds)
 def test_a_design_holds_no_architecture_twice_and_none_that_is_known(
     design: Design, seed: int

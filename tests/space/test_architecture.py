@@ -26,7 +26,7 @@ def architectures(draw: st.DrawFn) -> Architecture:
 
 
 @given(architectures())
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_json_round_trip_is_exact_up_to_order(net: Architecture) -> None:
     found = Architecture.from_json(net.to_json())
     assert found.key == net.key
@@ -35,13 +35,13 @@ def test_json_round_trip_is_exact_up_to_order(net: Architecture) -> None:
 
 
 @given(architectures())
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_networkx_round_trip_keeps_the_key(net: Architecture) -> None:
     assert Architecture.from_networkx(net.to_networkx()).key == net.key
 
 
 @given(architectures())
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_canonical_is_idempotent_and_nameless(net: Architecture) -> None:
     canonical = net.canonical()
     assert canonical.canonical() == canonical
@@ -50,7 +50,7 @@ def test_canonical_is_idempotent_and_nameless(net: Architecture) -> None:
 
 
 @given(architectures())
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_live_keeps_exactly_what_reaches_the_last_node(net: Architecture) -> None:
     live = net.live()
     assert live.live() == live

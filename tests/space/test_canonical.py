@@ -113,7 +113,7 @@ def isomorphic(one: Architecture, other: Architecture) -> bool:
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_keys_are_equal_exactly_for_isomorphic_graphs(data: st.DataObject) -> None:
     one = data.draw(small())
     if data.draw(st.booleans()) and one.edges:
@@ -128,13 +128,13 @@ def test_keys_are_equal_exactly_for_isomorphic_graphs(data: st.DataObject) -> No
 
 
 @given(small(), st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_relabelling_keeps_the_canonical_form(one: Architecture, seed: int) -> None:
     assert relabelled(one, np.random.default_rng(seed)).canonical() == one.canonical()
 
 
 @given(small())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_the_order_is_topological(one: Architecture) -> None:
     edges = [(edge.source, edge.target, edge.port) for edge in one.edges]
     order = canonical_order([node.kind for node in one.nodes], edges)

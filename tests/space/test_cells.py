@@ -8,7 +8,7 @@ from dagsmith.space.cells import cells, reached, reaching, upper_pairs
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 9), st.floats(0.05, 0.9))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_reached_and_reaching_are_those_of_networkx(seed: int, nodes: int, density: float) -> None:
     rng = np.random.default_rng(seed)
     source, target = upper_pairs(nodes)

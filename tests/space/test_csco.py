@@ -79,7 +79,7 @@ def test_samples_follow_the_published_sampler() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_the_graph_is_the_part_that_the_first_node_reaches(seed: int) -> None:
     rng = np.random.default_rng(seed)
     space = AnyGenotype()

@@ -124,7 +124,7 @@ def test_hand_made_models_are_points(name: str) -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_choices_of_absent_parts_change_nothing(seed: int) -> None:
     rng = np.random.default_rng(seed)
     genotype = SPACE.sample(1, rng)[0]

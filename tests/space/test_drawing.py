@@ -57,7 +57,7 @@ def test_small_graphs_can_be_drawn() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_cells_of_a_layer_do_not_overlap(seed: int) -> None:
     space = nasrec_full(13, 26)
     net = space.decode(space.sample(1, np.random.default_rng(seed))[0])

@@ -147,7 +147,7 @@ def test_mending_takes_the_last_edges_that_no_vertex_needs() -> None:
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_a_matrix_and_table_bits_mean_the_same(data: st.DataObject) -> None:
     space = NASBench101Space()
     count = data.draw(st.integers(2, 7))

@@ -83,7 +83,7 @@ def run_graph(architecture: Architecture) -> float:
 
 @pytest.mark.parametrize("form", FORMS)
 @given(genotypes)
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_the_graph_computes_what_the_cell_computes(form: Form, genotype: Genotype) -> None:
     assert run_graph(NASBench201Space(form).decode(genotype)) == pytest.approx(
         run_cell(genotype), rel=1e-9

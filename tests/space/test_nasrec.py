@@ -51,7 +51,7 @@ class TestOneOperatorEach(SearchSpaceTests):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 8), st.integers(1, 5), st.booleans())
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_decode_many_is_decode(seed: int, blocks: int, cap: int, full: bool) -> None:
     make = nasrec_full if full else nasrec_small
     space = make(3, 5, blocks=blocks, connection_cap=cap)
@@ -63,7 +63,7 @@ def test_decode_many_is_decode(seed: int, blocks: int, cap: int, full: bool) -> 
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_blocks_round_trip(seed: int) -> None:
     space = nasrec_full(13, 26)
     genotype = space.sample(1, np.random.default_rng(seed))[0]

@@ -46,7 +46,7 @@ SPACE = nasrec_pim(13, 26, blocks=4)
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_every_operator_is_tied_to_what_runs_it(seed: int) -> None:
     net = SPACE.decode(SPACE.sample(1, np.random.default_rng(seed))[0])
     for index, node in enumerate(net.nodes):
@@ -69,7 +69,7 @@ def test_every_operator_is_tied_to_what_runs_it(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 def test_the_model_inside_is_the_models_own(seed: int) -> None:
     genotypes = SPACE.sample(4, np.random.default_rng(seed))
     split = len(SPACE.model.slots)

@@ -27,7 +27,7 @@ class TestSegmentation(SearchSpaceTests):
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_stages_are_what_their_slots_say(seed: int) -> None:
     space = pids_segmentation()
     genotype = space.sample(1, np.random.default_rng(seed))[0]

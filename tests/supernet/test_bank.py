@@ -47,7 +47,7 @@ def assert_covered(space: NASRecSpace, count: int, seed: int) -> None:
 
 
 @given(SPACES, st.integers(0, 9))
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 def test_the_envelope_covers_every_architecture(space: NASRecSpace, seed: int) -> None:
     assert_covered(space, 10, seed)
 

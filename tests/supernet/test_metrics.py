@@ -38,13 +38,13 @@ def scored(draw: st.DrawFn) -> tuple[Array, Array]:
 
 
 @given(scored())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_auc_is_the_share_of_pairs_in_order(data: tuple[Array, Array]) -> None:
     assert auc(*data) == pytest.approx(by_pairs(*data))
 
 
 @given(scored())
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_auc_sees_the_order_alone(data: tuple[Array, Array]) -> None:
     labels, scores = data
     assert auc(labels, np.exp(3 * scores)) == pytest.approx(auc(labels, scores))
@@ -52,7 +52,7 @@ def test_auc_sees_the_order_alone(data: tuple[Array, Array]) -> None:
 
 
 @given(scored())
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_logloss_is_the_mean_surprise(data: tuple[Array, Array]) -> None:
     labels, scores = data
     p = 0.05 + 0.9 * scores
@@ -74,7 +74,7 @@ def test_normalised_entropy_is_one_for_the_rate_itself() -> None:
 
 
 @given(scored(), st.data())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_grouped_auc_is_a_loop_over_groups(data: tuple[Array, Array], more: st.DataObject) -> None:
     labels, scores = data
     size = len(labels)

@@ -31,7 +31,7 @@ def counted_by_hardware(plan: Plan) -> int:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_parameters_are_those_that_the_hardware_room_counts(seed: int) -> None:
     genotypes = SPACE.sample(4, np.random.default_rng(seed))
     architectures = [SPACE.decode(genotype) for genotype in genotypes]
@@ -40,7 +40,7 @@ def test_parameters_are_those_that_the_hardware_room_counts(seed: int) -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_parameters_of_ctr_plus_are_those_that_the_hardware_room_counts(seed: int) -> None:
     space = ctr_plus(3, 5, blocks=1, widths=(8, 16, 128), embedding_dim=4)
     genotypes = space.sample(4, np.random.default_rng(seed))

@@ -73,7 +73,7 @@ def test_hand_made_models_are_exact(world: World, name: str, dim: int, training:
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_random_subnets_are_exact(world: World, seed: int) -> None:
     genotype = world[0].space.sample(1, np.random.default_rng(seed))[0]
     assert_exact(world, world[0].space.decode(genotype))
@@ -87,7 +87,7 @@ def test_the_random_subnets_above_have_every_operator() -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_every_subnet_finds_its_weights(world: World, seed: int) -> None:
     space = world[0].space
     rng = np.random.default_rng(seed)

@@ -12,7 +12,7 @@ def mapping(weight_bits: int = 8, activation_bits: int = 8, adc_bits: int = 8) -
 
 
 @given(bits=st.integers(2, 16), seed=st.integers(0, 99))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_integers_fit_their_bits_and_err_by_half_a_step(bits: int, seed: int) -> None:
     tensor = torch.from_numpy(np.random.default_rng(seed).normal(size=(5, 9)))
     integers, scale = to_integers(tensor, bits, dim=1)

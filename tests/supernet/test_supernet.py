@@ -122,7 +122,7 @@ def test_each_operator_is_exact(
     ["small", "full", "equal sizes", "multi-valued", "no dense", "one head", "on hardware"],
 )
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 def test_random_subnets_are_exact(
     world: dict[str, tuple[Supernet, Rows]], name: str, seed: int
 ) -> None:

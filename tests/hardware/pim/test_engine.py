@@ -176,7 +176,7 @@ BASES = st.builds(
 
 @pytest.mark.parametrize("knob", DEARER)
 @given(base=BASES, data=st.data())
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 def test_costs_are_monotone_in_every_knob(knob: str, base: Hardware, data: st.DataObject) -> None:
     low, high = sorted(data.draw(st.lists(st.sampled_from(STEPS[knob]), min_size=2, max_size=2)))
     smaller: dict[str, Any] = {knob: low}
@@ -191,7 +191,7 @@ def test_costs_are_monotone_in_every_knob(knob: str, base: Hardware, data: st.Da
 
 
 @given(hardware=BASES)
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 def test_hardware_nodes_cost_what_their_description_does(hardware: Hardware) -> None:
     nets = [SOME.architecture(row) for row in range(4)]
     equipped = [hardware.equip(net) for net in nets]
