@@ -72,10 +72,12 @@ def summary(records: Sequence[Record]) -> dict[str, Any]:
         for sampler in (name for name in LOOKS if any(r["sampler"] == name for r in own)):
             table = curves(own, sampler)
             mine = [r for r in own if r["sampler"] == sampler]
+            trials = table.shape[1]
+            budgets = [*(n for n in AT if n < trials), trials]
             part[sampler] = {
                 "settings": mine[0]["settings"],
                 "seeds": len(table),
-                "regret": {n: median_interval(table[:, n - 1]) for n in AT if n <= table.shape[1]},
+                "regret": {n: median_interval(table[:, n - 1]) for n in budgets},
                 "evaluations": {
                     level: median_interval(evaluations_to(table, level)) for level in LEVELS
                 },
@@ -184,7 +186,7 @@ def draw(found: Mapping[str, Any], records: Sequence[Record]) -> go.Figure:
                 col=column,
             )
         # The first draws say nothing of a sampler, and would take most of the axis.
-        top = max(row["regret"][AT[0]][0] for row in about["samplers"].values())
+        top = max(next(iter(row["regret"].values()))[0] for row in about["samplers"].values())
         figure.update_yaxes(
             title={"text": f"regret, {about['units']}"}, range=[0, 1.3 * top], row=1, col=column
         )
