@@ -10,6 +10,8 @@ import optuna
 import pytest
 
 from dagsmith.arguments import Parser, add_settings
+from dagsmith.settings import TRAIN_SETTINGS
+from dagsmith.space import NAMED
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -40,6 +42,23 @@ def test_the_sampler_as_shown() -> None:
 
 def _few(optimize: Callable[..., None]) -> Callable[..., None]:
     return lambda study, objective, n_trials: optimize(study, objective, n_trials=min(n_trials, 3))
+
+
+def test_the_trainings_shown_are_understood() -> None:
+    parser = Parser("dagsmith train", "")
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--out")
+    add_settings(parser, TRAIN_SETTINGS)
+    guide = (ROOT / "docs" / "supernet.md").read_text(encoding="utf-8")
+    commands = [
+        shlex.split(line.split("#")[0])
+        for line in (README + guide).splitlines()
+        if line.startswith("dagsmith train")
+    ]
+    assert len(commands) == 2
+    for command in commands:
+        models = parser.parse(command[2:]).models
+        assert {name for name in models if not name.endswith(".json")} <= set(NAMED)
 
 
 def test_the_options_shown_exist() -> None:
