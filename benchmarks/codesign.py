@@ -1,7 +1,9 @@
-"""Model and hardware searched together, against one after the other: AutoRAC's comparison.
+r"""Model and hardware searched together, against one after the other: AutoRAC's comparison.
 
     python benchmarks/codesign.py --data synthetic --rows 120000 --out runs/codesign-synthetic
-    python benchmarks/codesign.py --data frappe.parquet --label label --out runs/codesign-frappe
+    python benchmarks/codesign.py --data frappe_x1_train.parquet --valid frappe_x1_valid.parquet \
+        --test frappe_x1_test.parquet --label label --drop redrawn_negative \
+        --out runs/codesign-frappe
 
 Four arms, per search seed, each trained from scratch with quantised weights and activations and
 measured on its crossbars (ADCs, cells that vary):
@@ -16,6 +18,7 @@ energy and latency, each as a share of (b)'s. Of those whose validation log loss
 most (b)'s plus its standard deviation over the training seeds, the one with the least such share
 stands for its arm ("at equal log loss"); where none is, the one with the best log loss does, and
 the table says so.
+
 Everything lies below ``--out`` and is resumable: the same command goes on. It leaves
 ``codesign.json`` and ``codesign.html`` there and prints the table.
 """
@@ -68,6 +71,8 @@ def settings_of(options: argparse.Namespace, seed: int, **changes: Any) -> Searc
     """Settings of one search of the comparison."""
     values: dict[str, Any] = {
         "data": options.data,
+        "valid": options.valid,
+        "test": options.test,
         "label": options.label,
         "drop": tuple(options.drop),
         "rows": options.rows if options.data == "synthetic" else None,
@@ -250,7 +255,7 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
         drawn.add_bar(
             x=list(COSTS),
             y=[row[f"{cost}_gain"] for cost in COSTS],
-            name=f"({row['arm']}) log loss {row['test']:.4f}",
+            name=f"({row['arm']}) log loss {row['test']:.4f}, equal in {row['equal']} seeds",
             error_y={
                 "type": "data",
                 "symmetric": False,
@@ -261,7 +266,7 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     drawn.add_hline(y=1, line={"dash": "dash", "width": 1})
     drawn.update_yaxes(type="log", title="times less than (b)")
     drawn.update_layout(
-        title="Costs at equal log loss; bars span the search seeds", barmode="group"
+        title="Costs against (b); error bars span the search seeds", barmode="group"
     )
     return drawn
 
@@ -269,6 +274,8 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="synthetic")
+    parser.add_argument("--valid")
+    parser.add_argument("--test")
     parser.add_argument("--label")
     parser.add_argument("--drop", nargs="*", default=[])
     parser.add_argument("--rows", type=int, default=120_000)
