@@ -126,7 +126,11 @@ class StudyPages:
         dashboard = import_module("optuna_dashboard")
         for name, figure in figures.items():
             # The default template is longer than most figures, and the style sets all of it.
-            plain = go.Figure(figure).update_layout(template=None)
+            # The dashboard's panels are narrow: a legend above, of several lines, would run into
+            # the title, which the report lifts out of the figure and the dashboard does not.
+            plain = go.Figure(figure).update_layout(
+                template=None, legend={"y": -0.22, "yanchor": "top"}, margin={"t": 80, "b": 60}
+            )
             dashboard.save_plotly_graph_object(
                 self._study, plain, graph_object_id=f"dagsmith-{name}"
             )
