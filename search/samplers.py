@@ -35,21 +35,11 @@ class _Order:
     limits: tuple[CostLimit, ...]
 
 
-def _metropolis(order: _Order) -> BaseSampler:
-    return MetropolisHastingsSampler(
-        order.space,
-        predictor=order.predictor,
-        settings=MetropolisHastingsSettings(initial=order.initial),
-        seed=order.seed,
-        batch=order.batch,
-        objectives=order.objectives,
-        costs=order.costs,
-        limits=order.limits,
-    )
-
-
-def _pareto(order: _Order) -> BaseSampler:
-    return ParetoMetropolisHastingsSampler(
+def _chains(
+    order: _Order,
+    kind: type[MetropolisHastingsSampler] | type[ParetoMetropolisHastingsSampler],
+) -> BaseSampler:
+    return kind(
         order.space,
         predictor=order.predictor,
         settings=MetropolisHastingsSettings(initial=order.initial),
@@ -92,8 +82,8 @@ def _evolution(order: _Order) -> BaseSampler:
 
 
 SAMPLERS: dict[str, Callable[[_Order], BaseSampler]] = {
-    "mh": _metropolis,
-    "mh-pareto": _pareto,
+    "mh": lambda order: _chains(order, MetropolisHastingsSampler),
+    "mh-pareto": lambda order: _chains(order, ParetoMetropolisHastingsSampler),
     "mh-walk": _walk,
     "evolution": _evolution,
     "local": _local,
