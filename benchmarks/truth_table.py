@@ -70,7 +70,7 @@ def dataset_of(arguments: argparse.Namespace) -> Dataset:
     return frappe(arguments.data_dir, folder)
 
 
-def drawn(space: ClickSpace, count: int, seed: int) -> Genotypes:
+def drawn(space: ClickSpace, count: int, seed: int, trunk: bool = True) -> Genotypes:
     """`count` genotypes of different architectures; more of them begin with the same ones."""
     rows: list[Genotypes] = []
     if isinstance(space, CTRPlusSpace):
@@ -79,11 +79,15 @@ def drawn(space: ClickSpace, count: int, seed: int) -> Genotypes:
                 rows.append(space.point({"dim": space.embedding_dims[1], **params})[None])
             except SpaceError:
                 continue  # made smaller than the model by other choices
+    slots = space.slots
+    place = next((at for at, slot in enumerate(slots) if slot.name == "trunk"), 0)
     rng = np.random.default_rng(seed)
     seen: set[str] = set()
     kept: list[Genotypes] = []
     while len(kept) < count:
         for genotype in np.concatenate(rows or [space.sample(64, rng)]):
+            if not trunk:
+                genotype[place] = slots[place].choices.index(False)
             key = space.decode(genotype).key
             if key not in seen:
                 seen.add(key)
@@ -210,6 +214,7 @@ def card(
             "sparse_fields": len(dataset.fields),
             "blocks": arguments.blocks,
             "embedding_dim": arguments.embedding_dim,
+            "trunk": not arguments.no_trunk,
         },
         "data": {
             "name": arguments.data,
@@ -250,6 +255,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--space", choices=("nasrec-small", "ctr-plus"), default="ctr-plus")
     parser.add_argument("--blocks", type=int, default=7)
     parser.add_argument("--embedding-dim", type=int, default=16)
+    parser.add_argument(
+        "--no-trunk", action="store_true", help="ctr-plus without NASRec's choice blocks"
+    )
     parser.add_argument("--count", type=int, default=400, help="architectures")
     parser.add_argument("--seeds", type=int, default=2, help="trainings of each")
     parser.add_argument("--epochs", type=int, default=8, help="of a training, the best one kept")
@@ -270,7 +278,7 @@ def main() -> None:
         blocks=arguments.blocks,
         embedding_dim=arguments.embedding_dim,
     )
-    genotypes = drawn(space, arguments.count, seed=0)
+    genotypes = drawn(space, arguments.count, seed=0, trunk=not arguments.no_trunk)
     population = space.decode_many(genotypes)
     nets = [population.architecture(row) for row in range(len(population))]
     recipe = replace(
