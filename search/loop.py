@@ -25,7 +25,7 @@ from dagsmith.search.study import study_objectives
 from dagsmith.search.surrogate import CostLimit, Costs
 from dagsmith.search.trial_writer import Candidate, TrialWriter
 from dagsmith.search.workers import release_dead_trials, worker_name
-from dagsmith.space import SearchSpace
+from dagsmith.space import Genotypes, SearchSpace
 from dagsmith.space.errors import nearest
 
 if TYPE_CHECKING:
@@ -82,15 +82,16 @@ def run_search(
     design: Design = "random",
     pages: "StudyPages | None" = None,
     limits: Sequence[CostLimit] = (),
+    first: Genotypes | None = None,
 ) -> SearchSummary:
     """Evaluate architectures until the study holds `trials` of them.
 
-    Round 0 is `initial` architectures, random ones by default; every later round is `batch`
-    proposals of the sampler, all drawn from the record as it was when the round began, by a
-    generator seeded with (seed, round). Each is evaluated and saved before the next. So the trials
-    follow from the seed and the evaluations alone: after an interruption the same call goes on in
-    the middle of the round, and ends with the trials of an uninterrupted run. Calling again with
-    more trials goes on in the same way.
+    Round 0 is `first` and then `initial` architectures, random ones by default; every later round
+    is `batch` proposals of the sampler, all drawn from the record as it was when the round began,
+    by a generator seeded with (seed, round). Each is evaluated and saved before the next. So the
+    trials follow from the seed and the evaluations alone: after an interruption the same call goes
+    on in the middle of the round, and ends with the trials of an uninterrupted run. Calling again
+    with more trials goes on in the same way.
 
     Any number of processes may call this for one study, on several machines if its storage allows:
     they join the search. One of them draws a round, and all take from it; when nothing is left, the
@@ -117,9 +118,12 @@ def run_search(
         design: how the architectures of round 0 are chosen; see `choose_design`.
         pages: writes what optuna-dashboard shows, between rounds and at the end.
         limits: budgets, as constraints for Optuna's samplers; ours are made with theirs.
+        first: architectures that are worth knowing in any case, such as hand-made ones; they are
+            evaluated before all others, in this order, ``[count, slots]``.
 
     Raises:
         SearchError: a setting out of range, or an evaluation that lacks an objective.
+        SpaceError: no genotypes of the space in `first`.
         StudyError: the storage was lost; what was finished is in it.
     """
     for name, value in (("trials", trials), ("initial", initial), ("batch", batch)):
@@ -129,7 +133,19 @@ def run_search(
         raise SearchError(f"seed is {seed}; expected at least 0")
     if design not in DESIGNS:
         raise SearchError(f"unknown design {design!r}; {nearest(design, DESIGNS)}")
-    search = _Search(study, space, evaluator, sampler, seed, costs, progress, design, pages, limits)
+    proposing = Proposing(
+        study,
+        space,
+        sampler,
+        seed,
+        costs,
+        design,
+        pages,
+        limits,
+        evaluator.fidelity,
+        None if first is None else space.check(first),
+    )
+    search = _Search(study, space, evaluator, proposing, progress, pages)
     return search.run(trials, [initial, batch])
 
 
@@ -141,20 +157,14 @@ class _Search:
         study: optuna.Study,
         space: SearchSpace,
         evaluator: Evaluator,
-        sampler: SamplerFactory,
-        seed: int,
-        costs: Costs | None,
+        proposals: Proposing,
         progress: Progress | None,
-        design: Design,
         pages: "StudyPages | None",
-        limits: Sequence[CostLimit],
     ) -> None:
         self._study, self._evaluator, self._pages = study, evaluator, pages
         self._progress = progress or (lambda stage, done, total: None)
         self._writer = TrialWriter(study, space, study_objectives(study))
-        self._proposals = Proposing(
-            study, space, sampler, seed, costs, design, pages, limits, evaluator.fidelity
-        )
+        self._proposals = proposals
         self._began = time.perf_counter()
         self._proposing = self._evaluating = self._waiting = 0.0
         self._turn = DrawingTurn(study)

@@ -20,15 +20,16 @@ from dagsmith.search.record import (
     PREDICTED_STD,
     ROUND,
     WORKER,
+    Record,
     RecordReader,
 )
 from dagsmith.search.rehearsal import Rehearsed, rehearse
-from dagsmith.search.sampler import SpaceSampler
+from dagsmith.search.sampler import Proposals, SpaceSampler, first_unseen
 from dagsmith.search.study import study_objectives
 from dagsmith.search.surrogate import CostLimit, Costs
 from dagsmith.search.trial_writer import Candidate
 from dagsmith.search.workers import worker_name
-from dagsmith.space import Architecture, SearchSpace
+from dagsmith.space import Architecture, Genotypes, SearchSpace
 
 if TYPE_CHECKING:
     from dagsmith.search.study_pages import StudyPages
@@ -50,6 +51,7 @@ class Proposing:
         pages: draws the architectures for the dashboard.
         limits: budgets, as constraints for Optuna's samplers.
         fidelity: of the evaluator.
+        first: what round 0 begins with, ``[count, slots]``.
     """
 
     def __init__(
@@ -63,11 +65,12 @@ class Proposing:
         pages: "StudyPages | None",
         limits: Sequence[CostLimit],
         fidelity: str,
+        first: Genotypes | None = None,
     ) -> None:
         self._study, self._space, self._sampler, self._seed = study, space, sampler, seed
         self._costs, self._pages, self._limits = costs, pages, tuple(limits)
         self._design: Design = design
-        self._fidelity = fidelity
+        self._fidelity, self._first = fidelity, first
         self._objectives = study_objectives(study)
         self._reader = RecordReader(space)
 
@@ -125,7 +128,7 @@ class Proposing:
         rng = np.random.default_rng([self._seed, round_])
         record = self._reader.read(earlier, self._study.directions)
         if round_ == 0:
-            proposals = designed_proposals(self._design, self._space, record, size, rng)
+            proposals = self._initial(record, size, rng)
             return Rehearsed(proposals, ({},) * len(proposals))
         sampler = self._sampler(int(rng.integers(2**31)))
         if isinstance(sampler, SpaceSampler):
@@ -133,3 +136,14 @@ class Proposing:
             return Rehearsed(proposals, ({},) * len(proposals))
         directions = self._study.directions
         return rehearse(sampler, self._reader, earlier, directions, size, rng, self._limits)
+
+    def _initial(self, record: Record, size: int, rng: np.random.Generator) -> Proposals:
+        """What is evaluated first in any case, and `size` architectures of the design."""
+        if self._first is None or not len(self._first):
+            return designed_proposals(self._design, self._space, record, size, rng)
+        rows, keys = first_unseen(self._space, self._first, record.seen, len(self._first))
+        others = designed_proposals(
+            self._design, self._space, record.with_seen(frozenset(keys)), size, rng
+        )
+        genotypes = np.vstack([self._first[rows], others.genotypes])
+        return Proposals(genotypes, keys + others.keys)

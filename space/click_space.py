@@ -3,7 +3,7 @@
 from abc import abstractmethod
 
 from dagsmith.space.architecture import Architecture
-from dagsmith.space.search_space import SearchSpace
+from dagsmith.space.search_space import Genotype, SearchSpace
 
 
 class ClickSpace(SearchSpace):
@@ -24,3 +24,10 @@ class ClickSpace(SearchSpace):
     @abstractmethod
     def envelope(self) -> list[Architecture]:
         """Architectures that together use every shared weight at its full size."""
+
+    def handmade(self) -> dict[str, Genotype]:
+        """Hand-made and published models that are points of this space, by name.
+
+        A search evaluates them first, and they compete for the prize. None, unless a space has any.
+        """
+        return {}

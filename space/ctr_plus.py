@@ -129,6 +129,30 @@ class CTRPlusSpace(ClickSpace):
         """
         return self.from_params({slot.name: slot.choices[0] for slot in self.slots} | dict(params))
 
+    def handmade(self) -> dict[str, Genotype]:
+        """The models of `HANDMADE`, in the sizes of this space that are nearest to theirs.
+
+        Towers are as wide as in BARS's configurations, dropout is .2, vectors have the middle one
+        of the embedding dimensions.
+        """
+        # The table stands beside what else is made of it, and that is made of this space.
+        from dagsmith.space.handmade import DROPOUT, HANDMADE, WIDTH
+
+        usual: dict[str, Value] = {
+            "dim": self.embedding_dims[len(self.embedding_dims) // 2],
+            "dropout": DROPOUT,
+            **{
+                f"{tower}.{layer}.width": WIDTH for tower in TOWERS for layer in range(1, DEPTH + 1)
+            },
+        }
+        slots = {slot.name: slot for slot in self.slots}
+        return {
+            name: self.point(
+                {slot: _nearest(slots[slot], value) for slot, value in {**usual, **params}.items()}
+            )
+            for name, params in HANDMADE.items()
+        }
+
     def decode(self, genotype: Genotype) -> Architecture:
         """Return the live architecture of one genotype, ``[slots]``."""
         return self.decode_many(np.asarray(genotype)[None]).architecture(0)
@@ -209,6 +233,13 @@ class CTRPlusSpace(ClickSpace):
             ).envelope()
         ]
         return streams + trunks
+
+
+def _nearest(slot: Slot, value: Value) -> Value:
+    """The slot's choice that is nearest to a number; what is no number is a choice."""
+    if value in slot.choices or isinstance(value, str):
+        return value
+    return min(slot.choices, key=lambda choice: abs(float(choice) - float(value)))
 
 
 def _depth(name: str, most: int, absent: float) -> Slot:

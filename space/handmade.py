@@ -10,8 +10,10 @@ from dagsmith.space.nasrec import nasrec_full
 from dagsmith.space.published import published_nets
 
 _DEEP: Mapping[str, Value] = {"norm": "batch", "left.depth": 3}
-_WIDTH = 400
+WIDTH = 400
 """Of a tower's layers where nothing else is said, as in BARS's configurations for Frappe."""
+DROPOUT = 0.2
+"""Of a tower's layers where nothing else is said."""
 
 HANDMADE: Mapping[str, Mapping[str, Value]] = {
     "lr": {"linear": True},
@@ -65,7 +67,7 @@ def named_architecture(
     sparse_fields: int,
     *,
     embedding_dim: int = 16,
-    dropout: float = 0.2,
+    dropout: float = DROPOUT,
     hidden: Sequence[int] | None = None,
 ) -> Architecture:
     """A hand-made model, or a published network of NASRec, over the features of a data set.
@@ -98,7 +100,7 @@ def named_architecture(
             raise SpaceError(f"a tower of {len(hidden)} layers; expected 1 to {DEPTH}")
         if "left.depth" in params:
             params["left.depth"] = len(hidden)
-    widths = hidden or (_WIDTH,) * DEPTH
+    widths = hidden or (WIDTH,) * DEPTH
     for layer, width in enumerate(widths, 1):
         params[f"left.{layer}.width"] = width
     for tower in ("left", "right"):

@@ -6,6 +6,7 @@ Architecture Search for Recommender Systems", WWW 2023, arXiv 2207.07187, and it
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from itertools import combinations
 from math import comb
@@ -172,6 +173,18 @@ class NASRecSpace(ClickSpace):
                 if f"block{number}.{name}" in self._column
             }
         return self.from_params(params)
+
+    def handmade(self) -> dict[str, Genotype]:
+        """The networks that NASRec's authors published, as far as they are points of this space."""
+        # Published networks are made of spaces of this kind.
+        from dagsmith.space.published import published_nets
+
+        found = {}
+        for name, net in published_nets().items():
+            if len(net.blocks) == self.blocks:
+                with suppress(SpaceError):
+                    found[f"nasrec-{name}"] = self.from_blocks(net.blocks)
+        return found
 
     def assemble(self, blocks: Sequence[Block]) -> Architecture:
         """Build the architecture of any blocks, without what cannot reach the logit."""

@@ -25,7 +25,7 @@ from dagsmith.search import (
     open_study,
     run_search,
 )
-from dagsmith.space import Architecture, SearchSpace
+from dagsmith.space import Architecture, SearchSpace, SpaceError
 
 PROGRAM = """
 import os, runpy, signal, sys
@@ -319,3 +319,47 @@ def test_a_designed_first_round_is_another_and_goes_on_after_an_interruption(
     assert story(whole)[:12] != story(drawn)
     with pytest.raises(SearchError, match="unknown design 'medoid'; did you mean 'medoids'"):
         run(evaluator(), 1, chosen="medoid")  # type: ignore[arg-type]
+
+
+def test_a_search_begins_with_what_it_is_given(
+    tmp_path: Path, space: SearchSpace, evaluator: Callable, predictor: Callable
+) -> None:
+    given = space.sample(4, np.random.default_rng(5))
+    first = np.vstack([given, given[:1]])
+    keys = [space.decode(genotype).key for genotype in given]
+
+    def run(file: str, trials: int, first: np.ndarray | None) -> list[str]:
+        study = open_study(tmp_path / file, "a", space, (Objective("logloss", "minimize"),))
+        run_search(
+            study,
+            space,
+            evaluator(),
+            sampler=lambda seed: make_sampler("evolution", space, seed, initial=3),
+            trials=trials,
+            initial=3,
+            batch=2,
+            first=first,
+        )
+        return [str(trial.user_attrs["key"]) for trial in study.trials]
+
+    # One that is given twice is evaluated once, and the random ones are those of any search.
+    without = run("without.db", 3, None)
+    assert run("with.db", 9, first)[:7] == keys + without
+    # In pieces as in one go.
+    run("pieces.db", 2, first)
+    assert run("pieces.db", 9, first) == run("with.db", 9, first)
+
+
+def test_what_a_search_begins_with_must_be_of_its_space(
+    tmp_path: Path, space: SearchSpace, evaluator: Callable
+) -> None:
+    study = open_study(tmp_path / "s.db", "a", space, (Objective("logloss", "minimize"),))
+    with pytest.raises(SpaceError, match=r"expects \[batch, "):
+        run_search(
+            study,
+            space,
+            evaluator(),
+            sampler=lambda seed: make_sampler("random", space, seed),
+            trials=3,
+            first=np.zeros((2, 3), np.int16),
+        )

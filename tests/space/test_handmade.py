@@ -1,6 +1,17 @@
 import pytest
 
-from dagsmith.space import NAMED, SpaceError, named_architecture, published_nets
+from dagsmith.space import (
+    HANDMADE,
+    NAMED,
+    ClickSpace,
+    SpaceError,
+    ctr_plus,
+    named_architecture,
+    nasrec_full,
+    nasrec_pim_small,
+    nasrec_small,
+    published_nets,
+)
 from dagsmith.space.ctr import PLUS_KINDS
 
 
@@ -41,3 +52,45 @@ def test_mistakes_are_named() -> None:
         named_architecture("dcn2", 3, 5)
     with pytest.raises(SpaceError, match="5 layers; expected 1 to 4"):
         named_architecture("dnn", 3, 5, hidden=(8,) * 5)
+
+
+@pytest.mark.parametrize(("dense", "fields"), [(13, 26), (0, 10), (0, 1)])
+def test_the_hand_made_points_of_ctr_plus_are_the_named_models(dense: int, fields: int) -> None:
+    space = ctr_plus(dense, fields)
+    points = space.handmade()
+    assert list(points) == list(HANDMADE)
+    for name, genotype in points.items():
+        assert space.decode(genotype).key == named_architecture(name, dense, fields).key
+
+
+def test_in_a_smaller_space_the_hand_made_points_are_of_the_nearest_size() -> None:
+    space = ctr_plus(3, 5, widths=(16, 64), embedding_dim=6)
+    nets = {name: space.decode(genotype) for name, genotype in space.handmade().items()}
+    assert len({net.key for net in nets.values()}) == len(HANDMADE)
+    widths = [node["width"] for node in nets["finalmlp"].nodes if node.kind == "layer"]
+    assert widths == [64, 64]
+    assert {net.nodes[0].values.get("dim", 6) for net in nets.values()} == {6}
+
+
+@pytest.mark.parametrize(
+    ("space", "count"),
+    [
+        (nasrec_small(3, 10), 3),
+        (nasrec_full(13, 26), 6),
+        (nasrec_full(13, 26, blocks=3), 0),
+        (nasrec_small(13, 26, widths=(16, 32)), 0),
+        (nasrec_pim_small(3, 10), 0),
+    ],
+)
+def test_the_published_networks_are_points_where_they_fit(space: ClickSpace, count: int) -> None:
+    points = space.handmade()
+    assert len(points) == count
+    assert {name.removeprefix("nasrec-") for name in points} <= set(published_nets())
+    for genotype in points.values():
+        space.check(genotype[None])
+
+
+def test_a_published_network_is_itself_in_the_space_it_was_found_in() -> None:
+    for name, net in published_nets().items():
+        point = net.space.handmade()[f"nasrec-{name}"]
+        assert net.space.decode(point).key == net.architecture.key
