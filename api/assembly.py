@@ -21,7 +21,7 @@ from dagsmith.search.trials import Trials
 from dagsmith.space import Architecture, Population
 from dagsmith.space.ctr import PLUS_KINDS
 from dagsmith.stages import scratch_seeds
-from dagsmith.training import baseline, scratch_recipe, training_of
+from dagsmith.training import baseline, contender_training, scratch_recipe, training_of
 from dagsmith.trainings import Training
 
 COUNTING_RULE = "product of the slots' choices; dead genes are counted, isomorphic ones not merged"
@@ -34,7 +34,7 @@ def assemble(job: Job, stages: Sequence[str]) -> dict[str, Any]:
     larger = quality.direction == "maximize"
     output = job.directory.output("scratch") or {"best": [], "truth": [], "seeds": [0]}
     seeds = list(output["seeds"])
-    found = [_searched_entry(job, trials, number, seeds) for number in output["best"]]
+    found = [_searched_entry(job, trials, number) for number in output["best"]]
     models = sorted(
         (entry for entry in found if entry is not None),
         key=lambda entry: _signed(entry["valid"][quality.name], larger),
@@ -43,10 +43,11 @@ def assemble(job: Job, stages: Sequence[str]) -> dict[str, Any]:
     models = [
         {"rank": rank, "path": f"models/{rank}", **model} for rank, model in enumerate(models, 1)
     ]
-    drawn = [_searched_entry(job, trials, number, seeds[:1]) for number in output["truth"]]
+    drawn = [_searched_entry(job, trials, number) for number in output["truth"]]
     truth = [entry for entry in drawn if entry is not None]
     both = [*models, *truth]
-    scratch = [_of_seed(entry, seeds[0], quality.name) for entry in both]
+    # The first heat is what all of them ran alike.
+    scratch = [(entry["heat"] or {}).get("valid", {}).get(quality.name) for entry in both]
     supernet = [(entry["supernet"] or {}).get(quality.name) for entry in both]
     predictor = [(entry["predictor"] or {}).get("mean") for entry in both]
     tracker = RankTracker.from_study(job.study, quality.name)
@@ -99,6 +100,7 @@ def keep_models(job: Job, result: Mapping[str, Any]) -> None:
             runs or model["runs"],
             key=lambda run: _signed(run["valid"][job.quality.name], larger),
         )
+        training = contender_training(job, architecture, best["seed"], scratch_recipe(job).epochs)
         document = {
             "rank": model["rank"],
             "key": model["key"],
@@ -107,14 +109,14 @@ def keep_models(job: Job, result: Mapping[str, Any]) -> None:
             "test": best["test"],
             "parameters": model["parameters"],
             "flops": model["flops"],
-            "recipe": dataclasses.asdict(scratch_recipe(job)),
+            "recipe": dataclasses.asdict(training.recipe),
             "versions": result["versions"],
             "data": result["dataset"]["fingerprint"],
         }
         write_model(
             job.path / "models" / str(model["rank"]),
             architecture,
-            training_of(job, "scratch", architecture, best["seed"]).folder,
+            training.folder,
             job.dataset.path / ENCODERS,
             document,
         )
@@ -130,20 +132,31 @@ def versions() -> dict[str, str]:
     return found | {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
-def _searched_entry(
-    job: Job, trials: Trials, number: int, seeds: Sequence[int]
-) -> dict[str, Any] | None:
-    """An architecture of the search with its trainings, or None if all of them failed."""
+def _searched_entry(job: Job, trials: Trials, number: int) -> dict[str, Any] | None:
+    """An architecture of the race with its longest trainings, or None if all of them failed."""
     trial = trials[number]
     architecture = trials.architecture(trial)
-    trainings = [training_of(job, "scratch", architecture, seed) for seed in seeds]
-    entry = trained_entry(trainings, trials.costs(trial), job.settings.ensemble)
+    output = job.directory.output("scratch") or {}
+    seeds, heats = output["seeds"], [h for h in output["heats"] if number in h["entered"]]
+    entry = trained_entry(
+        [
+            contender_training(job, architecture, seed, heats[-1]["epochs"])
+            for seed in (seeds if number in output["best"] else seeds[:1])
+        ],
+        trials.costs(trial),
+        job.settings.ensemble,
+    )
     if entry is None:
         return None
-    finalists = (job.directory.output("scratch") or {"finalists": []})["finalists"]
+    first = contender_training(job, architecture, seeds[0], heats[0]["epochs"]).outcome() or {}
+    name = job.handmade_keys.get(architecture.key)
     return {
         "architecture": architecture.to_dict(),
-        "finalist": number in finalists,
+        "finalist": number in output["finalists"],
+        **({"name": name} if name else {}),
+        "heat": {"epochs": heats[0]["epochs"], "valid": first["valid"]}
+        if "valid" in first
+        else None,
         **entry,
         **trials.opinions(trial),
     }
@@ -239,11 +252,6 @@ def described_dataset(job: Job) -> dict[str, Any]:
         "sparse_fields": len(dataset.fields),
         "bayes_logloss": limit,
     }
-
-
-def _of_seed(entry: Mapping[str, Any], seed: int, metric: str) -> float | None:
-    values = [run["valid"][metric] for run in entry["runs"] if run["seed"] == seed]
-    return values[0] if values else None
 
 
 def _signed(value: float | None, larger: bool) -> float:

@@ -27,7 +27,7 @@ from dagsmith.search.study_pages import StudyPages, dashboard_installed
 from dagsmith.search.surrogate import CostLimit
 from dagsmith.search.trials import Trials
 from dagsmith.settings import SearchSettings
-from dagsmith.space import SPACES, ClickSpace, NASRecPIMSpace, Population
+from dagsmith.space import SPACES, ClickSpace, Genotype, NASRecPIMSpace, Population
 
 PICTURES = "pictures"
 """Folder of the drawings that the dashboard shows, in the run's directory."""
@@ -98,6 +98,16 @@ class Job:
             widths=settings.widths or None,
             embedding_dim=settings.embedding_dim,
         )
+
+    @cached_property
+    def handmade(self) -> dict[str, Genotype]:
+        """The hand-made models that are points of the space, by name; none if not wanted."""
+        return {} if self.settings.no_handmade else self.space.handmade()
+
+    @cached_property
+    def handmade_keys(self) -> dict[str, str]:
+        """Their names by canonical key."""
+        return {self.space.decode(point).key: name for name, point in self.handmade.items()}
 
     @cached_property
     def study(self) -> optuna.Study:

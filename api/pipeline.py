@@ -10,6 +10,7 @@ from dagsmith.assembly import assemble, keep_models
 from dagsmith.errors import RunError
 from dagsmith.job import Job
 from dagsmith.progress import Reporter, SilentReporter
+from dagsmith.race import stage_scratch
 from dagsmith.result import read_result, write_result
 from dagsmith.run_directory import RunDirectory, read_configuration
 from dagsmith.search.figure_style import duration
@@ -22,7 +23,6 @@ from dagsmith.stages import (
     stage_baselines,
     stage_data,
     stage_recipe,
-    stage_scratch,
     stage_search,
     stage_supernet,
 )

@@ -197,7 +197,13 @@ _OPINIONS: dict[str, Check] = {
     "predictor": _or_null(_PREDICTION),
 }
 _SEARCHED: dict[str, Check] = {"architecture": _map(_anything), "trial": _whole, **_OPINIONS}
-_ADDED: dict[str, Check] = {"finalist": _flag, **_JOINED}
+_HEAT = _object({"epochs": _whole, "valid": _METRICS}, {})
+_ADDED: dict[str, Check] = {
+    "finalist": _flag,
+    "name": _text,
+    "heat": _or_null(_HEAT),
+    **_JOINED,
+}
 """Fields of a searched model that results of earlier versions lack."""
 _INTERVAL: dict[str, Check] = {
     "value": _or_null(_number),

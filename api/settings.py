@@ -95,8 +95,12 @@ class SearchSettings:
     top: int = _option(3, "best architectures to train from scratch and to keep")
     scratch_seeds: int = _option(3, "training seeds of each model that is kept")
     ensemble: bool = _option(False, "also measure the mean of the seeds' probabilities")
-    truth: int = _option(6, "random ones trained beside them: they measure rankings, and may win")
-    no_baselines: bool = _option(False, "do not train DNN, DeepFM and DCNv2 beside them")
+    truth: int = _option(6, "random ones that race with them: they measure rankings, and may win")
+    no_handmade: bool = _option(False, "do not begin with the hand-made models of the space")
+    heat_epochs: int | None = _option(
+        None, "epochs after which three of four leave the race; else a quarter of a training's"
+    )
+    no_baselines: bool = _option(False, "do not train DNN, DeepFM, DCNv2 and FinalMLP beside them")
     seed: int = _option(0, "seed of everything")
     storage: str | None = _option(None, "URL of the Optuna storage; else a SQLite file in DIR")
     study: str = _option("dagsmith", "name of the study in the storage")

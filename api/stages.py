@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dagsmith.champion_start import ChampionStart
 from dagsmith.data import Dataset, prepare_synthetic
 from dagsmith.data.store import MANIFEST
 from dagsmith.data_command import describe, prepare_log
 from dagsmith.errors import RunError
 from dagsmith.job import Job
-from dagsmith.predictor import GNNPredictor
-from dagsmith.search import check_limits, make_sampler, run_search, select_finalists
+from dagsmith.search import check_limits, make_sampler, run_search
 from dagsmith.training import (
     BASELINES,
     baseline,
@@ -96,6 +97,7 @@ def stage_search(job: Job) -> dict[str, Any]:
         progress=told_search,
         pages=job.pages,
         limits=job.limits,
+        first=np.stack(list(job.handmade.values())) if job.handmade else None,
     )
     if summary.failed == summary.evaluated:
         raise RunError(f"all {summary.evaluated} evaluations failed; the study says why")
@@ -110,62 +112,6 @@ def stage_search(job: Job) -> dict[str, Any]:
         "rounds": summary.rounds,
         **versions,
     }
-
-
-def stage_scratch(job: Job) -> dict[str, Any]:
-    """Train the best architectures from scratch, and random ones to measure the ranking.
-
-    All are trained with one seed. Those that are best on the validation rows, whether the search
-    chose them or chance, are then trained with the other seeds: a random architecture that wins
-    is worth more than a finalist that the supernet was wrong about.
-    """
-    settings, trials = job.settings, job.trials
-    finalists = [
-        finalist.trial
-        for finalist in select_finalists(
-            job.study,
-            job.space,
-            settings.top,
-            predictor=lambda kinds, seed: GNNPredictor(kinds, seed=seed, unknown="mean"),
-            costs=job.costs,
-            budget=job.limits,
-            seed=settings.seed,
-        )
-    ]
-    drawn = [t.number for t in trials.at_random(settings.truth, finalists, settings.seed)]
-    # The costly first: a long training that begins last would leave the other cores idle.
-    entered = sorted(
-        finalists + drawn, key=lambda number: trials.costs(trials[number])["flops"], reverse=True
-    )
-    first, *others = seeds = scratch_seeds(job)
-
-    def training(number: int, seed: int) -> Training:
-        return training_of(job, "scratch", trials.architecture(trials[number]), seed)
-
-    heat = [training(number, first) for number in entered]
-    total = len(heat) + len(finalists) * len(others)
-    train_models(job, heat, total)
-    losses = {number: _validation_loss(job, run) for number, run in zip(entered, heat, strict=True)}
-    # Finalists first among equals: sorting is stable. A random one may be over budget.
-    costs = {number: trials.costs(trials[number]) for number in drawn}
-    rivals = [n for n in drawn if all(costs[n][b.cost] <= b.limit for b in job.limits)]
-    best = sorted(finalists + rivals, key=losses.__getitem__)[: len(finalists)]
-    final = [training(number, seed) for number in entered if number in best for seed in others]
-    train_models(job, final, total, before=len(heat))
-    return {
-        "best": best,
-        "truth": [number for number in finalists + drawn if number not in best],
-        "finalists": finalists,
-        "seeds": seeds,
-    }
-
-
-def _validation_loss(job: Job, training: Training) -> float:
-    """The search's metric on the validation rows, smaller is better; infinite if it has none."""
-    value = (training.outcome() or {}).get("valid", {}).get(job.quality.name)
-    if value is None:
-        return float("inf")
-    return float(value) if job.quality.direction == "minimize" else -float(value)
 
 
 def stage_baselines(job: Job) -> dict[str, Any]:

@@ -33,7 +33,7 @@ CHECKPOINT = "supernet.training.safetensors"
 _PROCESS_BYTES = 2**29
 """What a process that trains holds beside the table, about."""
 
-BASELINES = ("dnn", "deepfm", "dcnv2")
+BASELINES = ("dnn", "deepfm", "dcnv2", "finalmlp")
 """Hand-made models that a search trains beside its own."""
 SUPERNET_BATCH = 4
 """How many times smaller than alone a supernet's batches are: a step trains one subnet only, so
@@ -182,6 +182,30 @@ def training_of(
         job.settings.device,
         name,
     )
+
+
+def contender_training(job: Job, model: Architecture, seed: int, epochs: int) -> Training:
+    """A training of the race: of a found model, or of a hand-made one in the space.
+
+    A hand-made model keeps its name and the penalty that was fitted for it. What is a baseline to
+    the very width is trained in full where baselines are, once for both.
+
+    Args:
+        job: the search.
+        model: what to train.
+        seed: of initial weights and order of rows.
+        epochs: of this heat; fewer than a full training's are kept apart.
+    """
+    name = job.handmade_keys.get(model.key, "")
+    recipe = scratch_recipe(job, name)
+    if epochs < recipe.epochs:
+        folder, recipe = f"{model.key}-{seed}-{epochs}", replace(recipe, epochs=epochs)
+    elif name in BASELINES and not job.settings.no_baselines and baseline(job, name) == model:
+        return training_of(job, "baselines", model, seed, name)
+    else:
+        folder = f"{model.key}-{seed}"
+    folder_path = job.path / "scratch" / folder
+    return Training(model, recipe, seed, job.dataset.path, folder_path, job.settings.device, name)
 
 
 def baseline(job: Job, name: str, recipe: Recipe | None = None) -> Architecture:

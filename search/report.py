@@ -202,6 +202,13 @@ def _models(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: st
     )
 
 
+def _origin(model: Mapping[str, Any]) -> str:
+    """Where a model comes from, if the search did not choose it."""
+    if "name" in model:
+        return f" ({model_title(model['name'])}, hand-made)"
+    return "" if model.get("finalist", True) else " (drawn at random)"
+
+
 def _model_table(result: Mapping[str, Any]) -> str:
     head = (
         "<tr class='groups'><th></th><th colspan='2'>cost</th><th colspan='2'>test</th>"
@@ -211,11 +218,7 @@ def _model_table(result: Mapping[str, Any]) -> str:
     )
     rows = []
     reasons = []
-    chance = " (drawn at random)"
-    named = [
-        (f"model {m['rank']}{'' if m.get('finalist', True) else chance}", m, "")
-        for m in result["models"]
-    ]
+    named = [(f"model {m['rank']}{_origin(m)}", m, "") for m in result["models"]]
     named += [(model_title(b["name"]), b, " class='hand'") for b in result.get("baselines", [])]
     for name, model, mark in named:
         predicted = model.get("predictor") or {}

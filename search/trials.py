@@ -46,6 +46,11 @@ class Trials:
     def __getitem__(self, number: int) -> FrozenTrial:
         return self._by_number[number]
 
+    def with_keys(self, keys: Sequence[str]) -> list[int]:
+        """Numbers of the trials of these architectures, in the order of `keys`."""
+        known = {str(trial.user_attrs[KEY]): trial.number for trial in self.finished}
+        return [known[key] for key in keys if key in known]
+
     def place(self, trial: FrozenTrial) -> int:
         """Its place in the order of evaluations, from 0.
 

@@ -63,14 +63,21 @@ def test_a_search_leaves_result_report_and_models(finished_run: Path, tiny: Sear
     assert losses == sorted(losses)
     assert [len(model["seeds"]) for model in result["models"]] == [2, 2]
     assert [len(entry["seeds"]) for entry in result["truth"]] == [1, 1]
-    # All ran with the first seed; the best there, finalists or not, went on.
+    # All ran the short heat; the best there, finalists or not, went on.
     heat = [
-        [entry["runs"][0]["valid"]["logloss"] for entry in result[group]]
+        [entry["heat"]["valid"]["logloss"] for entry in result[group]]
         for group in ("models", "truth")
     ]
     assert max(heat[0]) <= min(heat[1])
+    assert {entry["heat"]["epochs"] for entry in result["models"]} == {2}
+    assert [entry["runs"][0]["epochs"] for entry in result["truth"]] == [2, 2]
     assert sum(entry["finalist"] for group in ("models", "truth") for entry in result[group]) == 2
-    assert {entry["name"] for entry in result["baselines"]} == {"dnn", "deepfm", "dcnv2"}
+    assert {entry["name"] for entry in result["baselines"]} == {
+        "dnn",
+        "deepfm",
+        "dcnv2",
+        "finalmlp",
+    }
     rows = {(row["joint"], row["metric"]): row for row in result["rank_correlation"]}
     assert rows["supernet-scratch", "kendall_tau"]["n"] == 4
     # Everything that was proposed after the random round carries a prediction.
@@ -109,7 +116,7 @@ def test_interrupted_at_every_stage_it_ends_with_the_same_result(
         "supernet": 4,
         "search": 6,
         "scratch": 7,
-        "baselines": 8,
+        "baselines": 10,
     }.items():
         with pytest.raises(KeyboardInterrupt):
             search_models(tiny, tmp_path / "run", Interrupting(stage, after))

@@ -1,0 +1,116 @@
+"""The race: its plan, and a whole search in ctr-plus, where hand-made models run with the found."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dagsmith import load_model
+from dagsmith.pipeline import search_models
+from dagsmith.race import Heat, plan_heats
+from dagsmith.result import read_result
+from dagsmith.settings import SearchSettings
+from dagsmith.space import HANDMADE
+
+
+@given(st.integers(1, 60), st.integers(1, 8), st.integers(1, 100), st.integers(1, 100))
+def test_heats_grow_longer_and_smaller_and_end_with_a_full_training(
+    contenders: int, winners: int, epochs: int, shortest: int
+) -> None:
+    heats = plan_heats(contenders, winners, epochs, shortest)
+    assert heats[0].places == contenders
+    assert heats[-1].epochs == epochs
+    assert all(
+        before.epochs < after.epochs for before, after in zip(heats, heats[1:], strict=False)
+    )
+    for before, after in zip(heats, heats[1:], strict=False):
+        assert after.places == max(winners, math.ceil(before.places / 4))
+    # It does not cost more than training all in full would.
+    if contenders >= 2 * winners and shortest * 4 <= epochs:
+        assert sum(h.epochs * h.places for h in heats) <= contenders * epochs
+
+
+def test_where_all_win_there_is_one_heat() -> None:
+    assert plan_heats(3, 3, 8, 2) == (Heat(8, 3),)
+    assert plan_heats(9, 3, 1, 1) == (Heat(1, 9),)
+    assert plan_heats(40, 2, 16, 1) == (Heat(1, 40), Heat(4, 10), Heat(16, 3))
+
+
+@pytest.fixture(scope="module")
+def plus_run(tiny: SearchSettings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search in ctr-plus whose study holds little more than the hand-made models."""
+    path = tmp_path_factory.mktemp("plus") / "run"
+    settings = replace(
+        tiny,
+        space="ctr-plus",
+        blocks=1,
+        trials=13,
+        truth=1,
+        initial=2,
+        scratch_epochs=4,
+        supernet_epochs=1,
+        embedding_l2=0.1,
+    )
+    search_models(settings, path)
+    return path
+
+
+def test_hand_made_models_of_the_space_run_and_none_is_better_than_the_winner(
+    plus_run: Path,
+) -> None:
+    result = read_result(plus_run / "result.json")
+    entries = [*result["models"], *result["truth"]]
+    assert {entry["name"] for entry in entries if "name" in entry} == set(HANDMADE)
+    heats = {entry["key"]: entry["heat"] for entry in entries}
+    assert len(heats) == len(entries)
+    assert {heat["epochs"] for heat in heats.values()} == {1}
+    # Of all that were trained in full with the first seed, the winners are best on validation.
+    full = [entry for entry in entries if entry["runs"][0]["epochs"] > 1]
+    assert 2 <= len(full) < len(entries)
+    losses = [entry["runs"][0]["valid"]["logloss"] for entry in full]
+    assert sorted(losses)[:2] == sorted(
+        entry["runs"][0]["valid"]["logloss"] for entry in result["models"]
+    )
+    rows = {(row["joint"], row["metric"]): row for row in result["rank_correlation"]}
+    assert rows["supernet-scratch", "kendall_tau"]["n"] == len(entries)
+
+
+def test_the_hand_made_models_are_evaluated_first(plus_run: Path) -> None:
+    result = read_result(plus_run / "result.json")
+    places = {entry.get("name"): entry["trial"] for entry in result["truth"] + result["models"]}
+    assert [places[name] for name in HANDMADE] == list(range(len(HANDMADE)))
+
+
+def test_what_won_is_kept_ready_to_serve(plus_run: Path) -> None:
+    result = read_result(plus_run / "result.json")
+    for entry in result["models"]:
+        model = load_model(plus_run / entry["path"])
+        assert model.architecture.key == entry["key"]
+        recipe = json.loads((plus_run / entry["path"] / "model.json").read_text())["recipe"]
+        assert recipe["epochs"] == 4
+
+
+def test_without_hand_made_models_the_search_begins_at_random(
+    tiny: SearchSettings, tmp_path: Path
+) -> None:
+    settings = replace(
+        tiny,
+        space="ctr-plus",
+        trials=3,
+        initial=2,
+        truth=1,
+        top=1,
+        scratch_seeds=1,
+        scratch_epochs=1,
+        no_handmade=True,
+        no_baselines=True,
+        embedding_l2=0.1,
+        supernet_epochs=1,
+    )
+    result = search_models(settings, tmp_path / "run")
+    assert not any("name" in entry for entry in [*result["models"], *result["truth"]])
+    assert len(result["models"] + result["truth"]) == 2
