@@ -1,5 +1,6 @@
 """A prepared data set on disk: plain arrays, memory-mapped."""
 
+import copy
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -158,6 +159,7 @@ class Dataset:
             whole = splits[entry["split"]]
             splits[entry["name"]] = whole.part(entry["start"], entry["stop"], entry["name"])
         self.splits: Mapping[str, Split] = MappingProxyType(splits)
+        self._drawn: tuple[dict[str, int | None], int] | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> "Dataset":
@@ -214,6 +216,25 @@ class Dataset:
             raise DatasetError(f"{self.path}: no split {name!r}; {nearest(name, self.splits)}")
         return self.splits[name]
 
+    def drawn(self, rows: Mapping[str, int | None], *, seed: int = 0) -> "Dataset":
+        """The data set with only some rows of some splits, held in memory.
+
+        Args:
+            rows: Most rows by split, drawn at random and in their order; None leaves all.
+            seed: Of the draw.
+        """
+        splits = dict(self.splits)
+        for name, most in rows.items():
+            whole = self.split(name)
+            if most is not None and most < len(whole):
+                chosen = np.random.default_rng(seed).permutation(len(whole))[:most]
+                part = whole.take(np.sort(chosen))
+                splits[name] = Split(part.dense, part.sparse, part.label)
+        smaller = copy.copy(self)
+        smaller.splits = MappingProxyType(splits)
+        smaller._drawn = (dict(rows), seed)
+        return smaller
+
     def verify(self) -> None:
         """Read everything and compare it with the digests of the day it was written.
 
@@ -225,6 +246,8 @@ class Dataset:
                 raise DatasetError(f"{self.path / name}: the content was changed after preparation")
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self._drawn is not None:
+            return _open_drawn, (self.path, *self._drawn)
         return Dataset.open, (self.path,)
 
     def __repr__(self) -> str:
@@ -262,6 +285,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
             f" {FORMAT_VERSION}"
         )
     return manifest
+
+
+def _open_drawn(path: Path, rows: Mapping[str, int | None], seed: int) -> Dataset:
+    return Dataset.open(path).drawn(rows, seed=seed)
 
 
 def _open_split(path: str, name: str) -> Split:

@@ -2,8 +2,8 @@
 
 import time
 import zlib
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -83,6 +83,7 @@ def run_search(
     pages: "StudyPages | None" = None,
     limits: Sequence[CostLimit] = (),
     first: Genotypes | None = None,
+    at_once: int = 1,
 ) -> SearchSummary:
     """Evaluate architectures until the study holds `trials` of them.
 
@@ -120,13 +121,16 @@ def run_search(
         limits: budgets, as constraints for Optuna's samplers; ours are made with theirs.
         first: architectures that are worth knowing in any case, such as hand-made ones; they are
             evaluated before all others, in this order, ``[count, slots]``.
+        at_once: architectures that the evaluator is asked for together; one that trains them side
+            by side then has something to do for every core. The trials do not depend on it.
 
     Raises:
         SearchError: a setting out of range, or an evaluation that lacks an objective.
         SpaceError: no genotypes of the space in `first`.
         StudyError: the storage was lost; what was finished is in it.
     """
-    for name, value in (("trials", trials), ("initial", initial), ("batch", batch)):
+    counts = {"trials": trials, "initial": initial, "batch": batch, "at_once": at_once}
+    for name, value in counts.items():
         if value < 1:
             raise SearchError(f"{name} is {value}; expected at least 1")
     if seed < 0:
@@ -145,7 +149,7 @@ def run_search(
         evaluator.fidelity,
         None if first is None else space.check(first),
     )
-    search = _Search(study, space, evaluator, proposing, progress, pages)
+    search = _Search(study, space, evaluator, proposing, progress, pages, at_once)
     return search.run(trials, [initial, batch])
 
 
@@ -160,8 +164,10 @@ class _Search:
         proposals: Proposing,
         progress: Progress | None,
         pages: "StudyPages | None",
+        at_once: int,
     ) -> None:
         self._study, self._evaluator, self._pages = study, evaluator, pages
+        self._at_once = at_once
         self._progress = progress or (lambda stage, done, total: None)
         self._writer = TrialWriter(study, space, study_objectives(study))
         self._proposals = proposals
@@ -183,9 +189,10 @@ class _Search:
                 # The others are about to finish; should one die, its part is taken up here.
                 self._wait()
                 continue
-            candidate = self._next_candidate()
-            if candidate is not None:
-                added += self._evaluate(candidate)
+            left = trials - ledger.evaluated - ledger.in_progress
+            candidates = self._next_candidates(min(self._at_once, left))
+            if candidates:
+                added += self._evaluate(candidates)
                 self._progress("search", ledger.evaluated, trials)
             elif self._exhausted and not ledger.in_progress:
                 break
@@ -209,16 +216,16 @@ class _Search:
             - self._waiting,
         )
 
-    def _next_candidate(self) -> Candidate | None:
-        """An orphan, or else a proposal that nobody has taken: the first one for who is alone."""
-        for orphan in self._ledger.orphans:
-            return self._writer.again(orphan)
+    def _next_candidates(self, count: int) -> list[Candidate]:
+        """Orphans, or else proposals that nobody has taken: the first ones for who is alone."""
+        orphans = self._ledger.orphans[:count]
+        if orphans:
+            return [self._writer.again(orphan) for orphan in orphans]
         free = [each for each in self._candidates if not self._ledger.claimed(each.key)]
         self._candidates = free
-        if not free:
-            return None
-        # Workers that finish together would all reach for the same one.
-        return free[_PLACE % len(free) if self._ledger.others_running else 0]
+        # Workers that finish together would all reach for the same ones.
+        first = _PLACE % len(free) if free and self._ledger.others_running else 0
+        return (free[first:] + free[:first])[:count]
 
     def _read_last_round(self) -> int:
         """Take over the last round as the study has it; return its number, -1 if there is none."""
@@ -231,7 +238,7 @@ class _Search:
     def _draw_next(self, sizes: list[int]) -> bool:
         """Draw the next round, unless another worker does; return whether there may be new work."""
         last = self._read_last_round()
-        if self._next_candidate() is not None:
+        if self._next_candidates(1):
             return True
         # A study of before rounds were kept: its last one may be incomplete, and is drawn again.
         number = last + 1 if last >= 0 else max(self._ledger.last_round, 0)
@@ -279,28 +286,45 @@ class _Search:
         self._refresh()
         self._waiting += time.perf_counter() - began
 
-    def _evaluate(self, candidate: Candidate) -> bool:
-        """Make the candidate a trial and evaluate it, unless another worker is about to."""
-        trial = self._begin(candidate)
-        self._refresh()
-        if self._ledger.claimed(candidate.key, trial):
-            # Two workers were quick; the one with the lower trial goes on.
-            reason = "another worker evaluates the same architecture"
-            patiently(lambda: self._writer.interrupt(trial, reason))
-            self._refresh()
-            return False
+    def _evaluate(self, candidates: Sequence[Candidate]) -> int:
+        """Make candidates trials and evaluate them; return how many were.
+
+        One that another worker is about to evaluate is left to him.
+        """
+        begun: dict[int, Candidate] = {}
+        added = 0
         try:
-            evaluation = self._ask_evaluator(candidate, trial)
+            for candidate in candidates:
+                trial = self._begin(candidate)
+                begun[trial] = candidate
+                self._refresh()
+                if self._ledger.claimed(candidate.key, trial):
+                    # Two workers were quick; the one with the lower trial goes on.
+                    del begun[trial]
+                    self._give_way(trial)
+            evaluations = self._ask_evaluator(begun) if begun else []
+            for trial, evaluation in zip(list(begun), evaluations, strict=True):
+                added += self._finish(trial, begun[trial], evaluation)
+                del begun[trial]
+        except BaseException as error:
+            for trial in begun:
+                with suppress(*LOST, UpdateFinishedTrialError):
+                    self._writer.interrupt(trial, f"{type(error).__name__}: {error}".rstrip(": "))
+            raise
+        self._refresh()
+        return added
+
+    def _give_way(self, trial: int) -> None:
+        reason = "another worker evaluates the same architecture"
+        patiently(lambda: self._writer.interrupt(trial, reason))
+        self._refresh()
+
+    def _finish(self, trial: int, candidate: Candidate, evaluation: Evaluation) -> bool:
+        try:
             patiently(lambda: self._writer.finish(trial, candidate, evaluation))
         except UpdateFinishedTrialError:
             # Taken for dead while its heartbeat did not come through: somebody takes it up.
-            self._refresh()
             return False
-        except BaseException as error:
-            with suppress(*LOST):
-                self._writer.interrupt(trial, f"{type(error).__name__}: {error}".rstrip(": "))
-            raise
-        self._refresh()
         return True
 
     def _begin(self, candidate: Candidate) -> int:
@@ -318,13 +342,19 @@ class _Search:
     def _refresh(self) -> None:
         patiently(self._ledger.refresh)
 
-    def _ask_evaluator(self, candidate: Candidate, trial: int) -> Evaluation:
+    def _ask_evaluator(self, begun: Mapping[int, Candidate]) -> list[Evaluation]:
         began = time.perf_counter()
         try:
-            with self._writer.heartbeat(trial):
-                evaluations = self._evaluator.evaluate([candidate.architecture])
+            with ExitStack() as beating:
+                for trial in begun:
+                    beating.enter_context(self._writer.heartbeat(trial))
+                evaluations = self._evaluator.evaluate(
+                    [candidate.architecture for candidate in begun.values()]
+                )
         finally:
             self._evaluating += time.perf_counter() - began
-        if len(evaluations) != 1:
-            raise SearchError(f"the evaluator gave {len(evaluations)} evaluations; expected 1")
-        return evaluations[0]
+        if len(evaluations) != len(begun):
+            raise SearchError(
+                f"the evaluator gave {len(evaluations)} evaluations; expected {len(begun)}"
+            )
+        return evaluations

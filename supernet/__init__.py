@@ -30,6 +30,7 @@ from dagsmith.supernet.penalty import (
 from dagsmith.supernet.precision import pick_precision
 from dagsmith.supernet.recipes import RECIPES, Recipe, sized_for
 from dagsmith.supernet.scratch import TrainedModel, predict, train_scratch
+from dagsmith.supernet.short_training import ShortTraining, ShortTrainingEvaluator, short_recipe
 from dagsmith.supernet.supernet import Supernet
 from dagsmith.supernet.table_optimizer import RowwiseAdagrad
 from dagsmith.supernet.train_supernet import (
@@ -61,6 +62,8 @@ __all__ = [
     "PenaltyChoice",
     "Recipe",
     "RowwiseAdagrad",
+    "ShortTraining",
+    "ShortTrainingEvaluator",
     "SubnetScoring",
     "Supernet",
     "SupernetEvaluator",
@@ -83,6 +86,7 @@ __all__ = [
     "pick_precision",
     "predict",
     "save_checkpoint",
+    "short_recipe",
     "sized_for",
     "train_scratch",
     "train_supernet",

@@ -135,3 +135,25 @@ def test_a_changed_byte_is_found(folder: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(DatasetError, match=r"label.npy: the content was changed"):
         Dataset.open(folder).verify()
+
+
+def test_some_rows_of_a_data_set(folder: Path) -> None:
+    dataset = Dataset.open(folder)
+    count = len(dataset.train)
+    part = dataset.drawn({"train": count // 2, "valid": None}, seed=3)
+    assert len(part.train) == count // 2
+    assert part.valid is dataset.valid
+    assert part.test is dataset.test
+    assert len(dataset.train) == count
+    # Rows of the whole, in their order, drawn by the seed, in any process.
+    whole = [tuple(row) for row in np.column_stack([dataset.train.sparse, dataset.train.label])]
+    drawn = [tuple(row) for row in np.column_stack([part.train.sparse, part.train.label])]
+    rest = iter(whole)
+    assert all(row in rest for row in drawn)
+    again = pickle.loads(pickle.dumps(part))
+    np.testing.assert_array_equal(again.train.sparse, part.train.sparse)
+    other = dataset.drawn({"train": count // 2}, seed=4)
+    assert not np.array_equal(other.train.dense, part.train.dense)
+    assert dataset.drawn({"train": 10**9}).train is dataset.train
+    with pytest.raises(DatasetError, match="no split 'training'"):
+        dataset.drawn({"training": 3})

@@ -1,0 +1,139 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from dagsmith.data import Dataset
+from dagsmith.data.testing import check_evaluator
+from dagsmith.space import Architecture, ctr_plus, named_architecture
+from dagsmith.supernet import (
+    RECIPES,
+    Network,
+    ShortTraining,
+    ShortTrainingEvaluator,
+    TrainingError,
+    click_metrics,
+    predict,
+    short_recipe,
+    train_scratch,
+)
+from dagsmith.supernet.short_training import principal, warm_start
+
+RECIPE = replace(RECIPES["default"], batch_size=256, embedding_l2=0.01)
+
+
+def model(dataset: Dataset, name: str, **options: object) -> Architecture:
+    dense, fields = len(dataset.dense_features), len(dataset.fields)
+    return named_architecture(name, dense, fields, hidden=(16,), **options)  # type: ignore[arg-type]
+
+
+def test_it_is_an_evaluator(dataset: Dataset) -> None:
+    nets = [model(dataset, name) for name in ("dnn", "lr", "deepfm")]
+    evaluator = ShortTrainingEvaluator(dataset, RECIPE, ShortTraining(rows=600, seed=3))
+    check_evaluator(evaluator, nets)
+    found = evaluator.evaluate(nets)
+    assert [each.fidelity for each in found] == ["short-training"] * 3
+    assert {each.seed for each in found} == {3}
+    # One after the other or all at once, what is known of a candidate is the same.
+    alone = [evaluator.evaluate([net])[0].metrics for net in nets]
+    assert [each.metrics for each in found] == alone
+    side_by_side = ShortTrainingEvaluator(
+        dataset, RECIPE, ShortTraining(rows=600, seed=3), jobs=2
+    ).evaluate(nets[:2])
+    for apart, here in zip(side_by_side, found, strict=False):
+        assert apart.metrics == pytest.approx(dict(here.metrics), rel=1e-4)
+
+
+def test_a_short_training_of_all_rows_is_a_training(dataset: Dataset) -> None:
+    net = model(dataset, "dnn")
+    short = ShortTraining(rows=len(dataset.train), score_rows=None, seed=1)
+    evaluator = ShortTrainingEvaluator(dataset, RECIPE, short)
+    recipe = evaluator.recipe
+    assert (recipe.epochs, recipe.monitor, recipe.schedule) == (1, None, "cosine")
+    trained = train_scratch(
+        Network(net, dataset.fields, seed=1, std=recipe.embedding_std),
+        dataset,
+        recipe,
+        seed=1,
+        splits=("valid",),
+    )
+    assert evaluator.evaluate([net])[0].metrics == pytest.approx(
+        dict(trained.metrics["valid"]), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "epochs"), [(10_000, 1), (200_000, 1), (50_000, 4), (3_000, 8), (10**8, 1)]
+)
+def test_small_logs_are_passed_more_than_once(rows: int, epochs: int) -> None:
+    short = ShortTraining(rows=min(rows, 10_000) if rows == 10_000 else 200_000)
+    recipe = short_recipe(RECIPES["default"], rows, short)
+    assert recipe.epochs == epochs
+    assert recipe.batch_size == RECIPES["default"].batch_size // 4
+    assert short_recipe(RECIPES["nasrec"], rows, short).lr == RECIPES["nasrec"].lr
+
+
+def test_the_turned_table_means_the_same_and_begins_with_what_is_large() -> None:
+    table = torch.randn(40, 6, generator=torch.Generator().manual_seed(0)) * torch.arange(1, 7)
+    turned = principal(table)
+    torch.testing.assert_close(turned @ turned.T, table @ table.T, rtol=1e-4, atol=1e-4)
+    sizes = turned.square().sum(0)
+    assert sizes.tolist() == sorted(sizes.tolist(), reverse=True)
+    # No projection on three dimensions keeps more.
+    best = torch.linalg.svdvals(table)[:3].square().sum()
+    torch.testing.assert_close(sizes[:3].sum(), best, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dim", [4, 8, 12])
+def test_a_candidate_of_any_dimension_begins_with_the_table(dataset: Dataset, dim: int) -> None:
+    net = model(dataset, "fm", embedding_dim=dim)
+    network = Network(net, dataset.fields, seed=0)
+    assert network.embedding is not None
+    assert network.embedding.first == 1
+    before = network.embedding.weight.detach().clone()
+    table = torch.randn(len(before), 8)
+    warm_start(network, table)
+    after = network.embedding.weight.detach()
+    torch.testing.assert_close(after[:, 1 : 1 + min(dim, 8)], table[:, :dim])
+    torch.testing.assert_close(after[:, 0], before[:, 0])
+    torch.testing.assert_close(after[:, 9:], before[:, 9:])
+    with pytest.raises(ValueError, match="a table of 3 rows; the model has"):
+        warm_start(network, table[:3])
+
+
+def test_a_candidate_begins_with_what_the_table_knows(dataset: Dataset) -> None:
+    # A factorisation machine is its vectors' inner products, which the turn leaves as they are:
+    # trained at a rate of nearly nothing it is what the table makes it.
+    net = model(dataset, "fm")
+    still = replace(RECIPE, lr=1e-9)
+    expected = Network(net, dataset.fields, seed=0, std=still.embedding_std)
+    assert expected.embedding is not None
+    table = 0.3 * torch.randn(len(expected.embedding.weight), expected.embedding.dim)
+    with torch.no_grad():
+        expected.embedding.weight[:, expected.embedding.first :] = table
+    scores = predict(expected, dataset.valid, torch.device("cpu"))
+    short = ShortTraining(rows=64, score_rows=None)
+    warm = ShortTrainingEvaluator(dataset, still, short, table=table).evaluate([net])[0]
+    metrics = click_metrics(dataset.valid.label, scores)
+    assert warm.metrics == pytest.approx(dict(metrics), rel=1e-4)
+    cold = ShortTrainingEvaluator(dataset, still, short).evaluate([net])[0]
+    assert cold.metrics["logloss"] != pytest.approx(metrics["logloss"], rel=1e-2)
+
+
+def test_a_training_that_fails_is_an_evaluation_with_its_reason(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*arguments: object, **settings: object) -> None:
+        raise TrainingError("training loss is nan at step 3")
+
+    monkeypatch.setattr("dagsmith.supernet.short_training.train_scratch", failing)
+    space = ctr_plus(len(dataset.dense_features), len(dataset.fields), blocks=1)
+    net = space.decode(space.sample(1, np.random.default_rng(0))[0])
+    found = ShortTrainingEvaluator(dataset, RECIPE, ShortTraining(rows=600)).evaluate([net])
+    assert (found[0].failure, dict(found[0].metrics)) == ("training loss is nan at step 3", {})
+
+
+def test_a_short_training_sees_some_rows() -> None:
+    with pytest.raises(ValueError, match="rows is 0; expected at least 1"):
+        ShortTraining(rows=0)
