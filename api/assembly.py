@@ -69,6 +69,7 @@ def assemble(job: Job, stages: Sequence[str]) -> dict[str, Any]:
         },
         "search": {
             "sampler": job.settings.sampler,
+            "evaluator": job.evaluator,
             "metric": quality.name,
             "objectives": [objective.name for objective in job.objectives],
             "complete": len(trials.complete),

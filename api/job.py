@@ -99,6 +99,17 @@ class Job:
             embedding_dim=settings.embedding_dim,
         )
 
+    @property
+    def evaluator(self) -> str:
+        """What scores candidates: ``"supernet"`` or ``"short-training"``.
+
+        Streams as unlike as those of ctr-plus share weights badly, and are cheap to train; NASRec's
+        blocks share them better, and cost ten times as much (docs/results.md has the figures).
+        """
+        if self.settings.evaluator != "auto":
+            return self.settings.evaluator
+        return "short-training" if self.settings.space == "ctr-plus" else "supernet"
+
     @cached_property
     def handmade(self) -> dict[str, Genotype]:
         """The hand-made models that are points of the space, by name; none if not wanted."""
@@ -113,7 +124,8 @@ class Job:
     def study(self) -> optuna.Study:
         """The study; refused if it was made for another space, data set or objectives."""
         storage = self.settings.storage or self.path / "study.db"
-        context = {"data": self.dataset.fingerprint}
+        # Scores of one kind say nothing about scores of another.
+        context = {"data": self.dataset.fingerprint, "evaluator": self.evaluator}
         return open_study(
             storage, self.settings.study, self.space, self.objectives, context=context
         )

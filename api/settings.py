@@ -38,6 +38,7 @@ ENCODERS = ("vocabulary", "hashing")
 FORMATS = ("auto", "table", "criteo", "avazu", "kdd2012", "movielens")
 ON_ERROR = ("raise", "skip")
 DEVICES = ("auto", "cpu", "cuda")
+EVALUATORS = ("auto", "supernet", "short-training")
 
 _LEAST = {"rows": 1000, "truth": 0, "seed": 0}
 """Smallest values of counts; it is 1 for the others."""
@@ -79,6 +80,12 @@ class SearchSettings:
     )
     dropout: float | None = _option(None, "share of hidden outputs dropped; else the recipe's")
     learning_rate: float | None = _option(None, "peak learning rate; else the recipe's")
+    evaluator: str = _option(
+        "auto",
+        "what scores candidates; auto is short-training in ctr-plus, else supernet",
+        EVALUATORS,
+    )
+    short_rows: int = _option(400_000, "training rows that a short training sees, about")
     precision: str = _option("auto", "of the matrix products while training", PRECISIONS)
     supernet_epochs: int | None = _option(None, "epochs of supernet training; else the recipe's")
     scratch_epochs: int | None = _option(None, "most epochs from scratch; else the recipe's")

@@ -20,9 +20,10 @@ from dagsmith.search import check_limits, make_sampler, run_search
 from dagsmith.training import (
     BASELINES,
     baseline,
+    candidate_evaluator,
     fit_recipe,
     search_probes,
-    subnet_evaluator,
+    table_training,
     train_shared,
     training_of,
     trainings_at_once,
@@ -61,12 +62,16 @@ def stage_recipe(job: Job) -> dict[str, Any]:
 
 
 def stage_supernet(job: Job) -> dict[str, Any]:
-    """Train the weight-sharing supernet."""
-    return train_shared(job)
+    """Train what candidates share: the supernet, or the embeddings that they begin with."""
+    if job.evaluator == "supernet":
+        return train_shared(job)
+    training = table_training(job)
+    train_models(job, [training])
+    return {"model": training.name, "path": str(training.folder.relative_to(job.path))}
 
 
 def stage_search(job: Job) -> dict[str, Any]:
-    """Evaluate architectures on the supernet, proposed by the sampler."""
+    """Evaluate architectures, proposed by the sampler, on the supernet or by short training."""
     settings = job.settings
     initial = settings.initial or min(INITIAL, max(4, settings.trials // 4))
 
@@ -79,7 +84,7 @@ def stage_search(job: Job) -> dict[str, Any]:
     summary = run_search(
         job.study,
         job.space,
-        subnet_evaluator(job),
+        candidate_evaluator(job),
         sampler=lambda seed: make_sampler(
             settings.sampler,
             job.space,
@@ -98,6 +103,7 @@ def stage_search(job: Job) -> dict[str, Any]:
         pages=job.pages,
         limits=job.limits,
         first=np.stack(list(job.handmade.values())) if job.handmade else None,
+        at_once=trainings_at_once(job) if job.evaluator == "short-training" else 1,
     )
     if summary.failed == summary.evaluated:
         raise RunError(f"all {summary.evaluated} evaluations failed; the study says why")

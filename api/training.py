@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from dagsmith.data.evaluations import Evaluator
 from dagsmith.errors import RunError
 from dagsmith.files import write_text
 from dagsmith.job import Job
 from dagsmith.machine import cores, memory
+from dagsmith.network import WEIGHTS, restore
 from dagsmith.space import Architecture, named_architecture
 from dagsmith.supernet.evaluator import SubnetScoring, SupernetEvaluator
 from dagsmith.supernet.inputs import pick_device
@@ -20,6 +22,7 @@ from dagsmith.supernet.latency import MeasuredLatency, WithLatency
 from dagsmith.supernet.penalty import Losses, choose_penalties
 from dagsmith.supernet.precision import pick_precision
 from dagsmith.supernet.recipes import RECIPES, Recipe, sized_for
+from dagsmith.supernet.short_training import ShortTraining, ShortTrainingEvaluator
 from dagsmith.supernet.supernet import Supernet
 from dagsmith.supernet.train_supernet import NASREC_SUPERNET, SupernetRecipe, train_supernet
 from dagsmith.trainings import Training
@@ -144,15 +147,61 @@ def train_shared(job: Job) -> dict[str, Any]:
     return {"path": SUPERNET, "steps": training.steps, "loss": training.loss}
 
 
+def table_training(job: Job) -> Training:
+    """The training whose embeddings short trainings begin with.
+
+    It is that of the hand-made model that did best when penalties were fitted, which is a baseline
+    and to be trained anyway; FinalMLP where none were.
+    """
+    output = job.directory.output("recipe") or {}
+    losses = {
+        name: min(found.values())
+        for name, found in output.get("probes", {}).items()
+        if name in BASELINES and found
+    }
+    name = min(losses, key=losses.__getitem__, default="finalmlp")
+    return training_of(job, "baselines", baseline(job, name), job.settings.seed, name)
+
+
+def candidate_evaluator(job: Job) -> Evaluator:
+    """What scores candidates: the trained supernet, or a short training of each."""
+    if job.evaluator == "supernet":
+        return subnet_evaluator(job)
+    evaluator = ShortTrainingEvaluator(
+        job.dataset,
+        scratch_recipe(job),
+        ShortTraining(rows=job.settings.short_rows, seed=job.settings.seed),
+        table=_trained_table(job),
+        device=job.settings.device,
+        jobs=trainings_at_once(job),
+    )
+    return _with_latency(job, evaluator)
+
+
 def subnet_evaluator(job: Job) -> Evaluator:
     """The evaluator over the trained supernet."""
     supernet = _supernet(job)
     supernet.load(job.path / SUPERNET)
     precision = scratch_recipe(job).precision
     evaluator = SupernetEvaluator(supernet, job.dataset, SubnetScoring(precision=precision))
+    return _with_latency(job, evaluator)
+
+
+def _with_latency(job: Job, evaluator: Evaluator) -> Evaluator:
+    """Measures the latency too, where it is asked for."""
     if any(objective.name == "cpu_latency_ns" for objective in job.objectives):
         return WithLatency(evaluator, MeasuredLatency(job.dataset.fields))
     return evaluator
+
+
+def _trained_table(job: Job) -> Tensor | None:
+    """Embedding vectors of the trained hand-made model; None if its training failed."""
+    training = table_training(job)
+    if "valid" not in (training.outcome() or {}):
+        return None
+    model = restore(training.folder / WEIGHTS, training.build(job.dataset), training.key)
+    table = model.embedding
+    return None if table is None else table.weight.detach()[:, table.first :]
 
 
 def training_of(

@@ -30,8 +30,8 @@ MODEL_TITLES = {
     "masknet": "MaskNet",
 }
 JOINT_TITLES = {
-    "predictor-supernet": "predictor → supernet",
-    "supernet-scratch": "supernet → from scratch",
+    "predictor-supernet": "predictor → search",
+    "supernet-scratch": "search → from scratch",
     "predictor-scratch": "predictor → from scratch",
 }
 

@@ -212,7 +212,7 @@ def _origin(model: Mapping[str, Any]) -> str:
 def _model_table(result: Mapping[str, Any]) -> str:
     head = (
         "<tr class='groups'><th></th><th colspan='2'>cost</th><th colspan='2'>test</th>"
-        "<th colspan='2'>validation</th><th>supernet</th><th>predictor</th><th></th></tr>"
+        "<th colspan='2'>validation</th><th>search</th><th>predictor</th><th></th></tr>"
         "<tr><th>model</th><th>parameters</th><th>FLOPs</th><th>log loss</th><th>AUC</th>"
         "<th>log loss</th><th>AUC</th><th>log loss</th><th>predicted</th><th>seeds</th></tr>"
     )
@@ -352,8 +352,8 @@ def _ranking(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: s
         sections.append(table)
     return (
         "<h2>How far the rankings can be trusted</h2>\n"
-        "<p>A search is only as good as its ranking: the predictor's of the supernet, and the "
-        f"supernet's of what training from scratch gives.</p>{notes}\n{_pair(*sections)}"
+        "<p>A search is only as good as its ranking: the predictor's of what the search measures, "
+        f"and that one's of what training from scratch gives.</p>{notes}\n{_pair(*sections)}"
     )
 
 

@@ -1,10 +1,15 @@
-"""The race: its plan, and a whole search in ctr-plus, where hand-made models run with the found."""
+"""The race: its plan, and a whole search in ctr-plus, where hand-made models run with the found.
+
+There candidates are trained shortly, by default.
+"""
 
 import json
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
+import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +18,7 @@ from dagsmith import load_model
 from dagsmith.pipeline import search_models
 from dagsmith.race import Heat, plan_heats
 from dagsmith.result import read_result
+from dagsmith.search import StudyError
 from dagsmith.settings import SearchSettings
 from dagsmith.space import HANDMADE
 
@@ -24,10 +30,8 @@ def test_heats_grow_longer_and_smaller_and_end_with_a_full_training(
     heats = plan_heats(contenders, winners, epochs, shortest)
     assert heats[0].places == contenders
     assert heats[-1].epochs == epochs
-    assert all(
-        before.epochs < after.epochs for before, after in zip(heats, heats[1:], strict=False)
-    )
-    for before, after in zip(heats, heats[1:], strict=False):
+    assert all(before.epochs < after.epochs for before, after in pairwise(heats))
+    for before, after in pairwise(heats):
         assert after.places == max(winners, math.ceil(before.places / 4))
     # It does not cost more than training all in full would.
     if contenders >= 2 * winners and shortest * 4 <= epochs:
@@ -52,8 +56,8 @@ def plus_run(tiny: SearchSettings, tmp_path_factory: pytest.TempPathFactory) -> 
         truth=1,
         initial=2,
         scratch_epochs=4,
-        supernet_epochs=1,
         embedding_l2=0.1,
+        short_rows=2000,
     )
     search_models(settings, path)
     return path
@@ -77,6 +81,34 @@ def test_hand_made_models_of_the_space_run_and_none_is_better_than_the_winner(
     )
     rows = {(row["joint"], row["metric"]): row for row in result["rank_correlation"]}
     assert rows["supernet-scratch", "kendall_tau"]["n"] == len(entries)
+
+
+def test_candidates_are_trained_shortly_from_the_embeddings_of_a_baseline(plus_run: Path) -> None:
+    result = read_result(plus_run / "result.json")
+    assert result["search"]["evaluator"] == "short-training"
+    output = json.loads((plus_run / "stages" / "supernet.json").read_text())["output"]
+    assert output == {"model": "finalmlp", "path": "baselines/finalmlp-0"}
+    assert not (plus_run / "supernet.safetensors").exists()
+    study = optuna.load_study(study_name="dagsmith", storage=f"sqlite:///{plus_run / 'study.db'}")
+    assert {trial.user_attrs["fidelity"] for trial in study.trials} == {"short-training"}
+
+
+def test_the_scores_of_another_evaluator_are_refused(
+    plus_run: Path, tiny: SearchSettings, tmp_path: Path
+) -> None:
+    settings = replace(
+        tiny,
+        space="ctr-plus",
+        blocks=1,
+        evaluator="supernet",
+        storage=f"sqlite:///{plus_run / 'study.db'}",
+        objectives="logloss,flops",
+        embedding_l2=0.1,
+        supernet_epochs=1,
+        trials=14,
+    )
+    with pytest.raises(StudyError, match="evaluator"):
+        search_models(settings, tmp_path / "run")
 
 
 def test_the_hand_made_models_are_evaluated_first(plus_run: Path) -> None:
@@ -109,6 +141,7 @@ def test_without_hand_made_models_the_search_begins_at_random(
         no_handmade=True,
         no_baselines=True,
         embedding_l2=0.1,
+        evaluator="supernet",
         supernet_epochs=1,
     )
     result = search_models(settings, tmp_path / "run")

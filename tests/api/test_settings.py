@@ -44,6 +44,8 @@ def test_settings_survive_json(settings: SearchSettings) -> None:
         ({"drop": [1]}, "setting 'drop' is .*; expected a list of str"),
         ({"sampler": "metropolis"}, "sampler is 'metropolis'"),
         ({"space": "nasrec-smal"}, "did you mean 'nasrec-small'"),
+        ({"evaluator": "supernett"}, "did you mean 'supernet'"),
+        ({"short_rows": 0}, "short_rows is 0; expected at least 1"),
         ({"trials": 0}, "trials is 0; expected at least 1"),
         ({"seed": -1}, "seed is -1; expected at least 0"),
         ({"rows": 10}, "rows is 10; expected at least 1000"),

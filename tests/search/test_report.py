@@ -173,7 +173,7 @@ def test_report_states_what_the_result_holds() -> None:
         "0.4567",
         "12.3 k",
         "0.51",
-        "predictor → supernet",
+        "predictor → search",
         "only 2 pairs",
         "over 22 evaluated architectures (2 failed)",
         "product",
