@@ -98,6 +98,14 @@ class EvaluatedTable:
     def __len__(self) -> int:
         return len(self.population)
 
+    def __repr__(self) -> str:
+        groups = (
+            f"{group}: {', '.join(columns)}"
+            for group in ("metrics", "costs", "fidelities")
+            if (columns := getattr(self, group))
+        )
+        return f"EvaluatedTable({'; '.join([f'{len(self):,} rows, {self.kinds}', *groups])})"
+
     @property
     def kinds(self) -> Vocabulary:
         """The component kinds of the architectures."""

@@ -30,6 +30,8 @@ class Merged:
 def merge_alike(population: Population, columns: NDArray[np.float64]) -> Merged:
     """Make isomorphic architectures one; say so on the logger ``dagsmith.predictor``.
 
+    It is a warning where their targets differ, as noise of evaluations makes them, or a mistake.
+
     Args:
         population: ``[batch]`` architectures.
         columns: numbers of each, the target first, ``[batch, columns]``.
@@ -41,7 +43,8 @@ def merge_alike(population: Population, columns: NDArray[np.float64]) -> Merged:
     averaged = [averages(column, number, len(first)) for column in columns.T]
     merged, differ = np.stack([mean for mean, _ in averaged], axis=1), averaged[0][1]
     counts = np.bincount(number, minlength=len(first)).astype(np.float64)
-    _LOG.info(
+    _LOG.log(
+        logging.WARNING if differ.any() else logging.INFO,
         "%d of %d architectures occur more than once; %d had different targets: averaged",
         int((counts > 1).sum()),
         len(first),

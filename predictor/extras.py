@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dagsmith.predictor.errors import PredictorError
+from dagsmith.predictor.prediction import as_numbers
 from dagsmith.space import Population
 
 Extras = Mapping[str, ArrayLike]
@@ -32,7 +33,7 @@ def extra_columns(
         )
     columns = np.zeros((len(population), len(names)))
     for column, name in enumerate(names):
-        values = np.asarray(given[name], np.float64)
+        values = as_numbers(given[name], f"values of extra {name!r}")
         if values.shape != (len(population),):
             raise PredictorError(
                 f"extra {name!r} has shape {values.shape}; expected [{len(population)}], "

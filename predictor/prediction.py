@@ -14,6 +14,9 @@ Architectures = Sequence[Architecture] | Population
 """Architectures one by one, or as arrays; predictors take both, arrays are much faster."""
 Quantile = Callable[[float], NDArray[np.float64]]
 
+_LARGEST = 1e100
+"""Size from which a target's square, or a sum of them, is infinite."""
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -101,7 +104,8 @@ def as_population(architectures: Architectures, kinds: Vocabulary) -> Population
     """Return the architectures as arrays over `kinds`.
 
     Raises:
-        PredictorError: a population over other component kinds.
+        PredictorError: a population over other component kinds, or something else than
+            architectures.
         ArchitectureError: an architecture with a kind or choice that `kinds` lacks.
     """
     if isinstance(architectures, Population):
@@ -110,7 +114,31 @@ def as_population(architectures: Architectures, kinds: Vocabulary) -> Population
                 f"the population is over {architectures.vocabulary}; this predictor knows {kinds}"
             )
         return architectures
+    if isinstance(architectures, Architecture):
+        raise PredictorError("got a single architecture; expected a sequence: [architecture]")
+    for row, each in enumerate(architectures):
+        if not isinstance(each, Architecture):
+            raise PredictorError(
+                f"row {row} of the architectures is of type {type(each).__name__}; expected "
+                "Architecture, or a Population (genotypes become one by space.decode_many)"
+            )
     return Population.from_architectures(architectures, kinds)
+
+
+def as_numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return real numbers as float64, of any shape; None is NaN.
+
+    Raises:
+        PredictorError: texts, complex numbers, or rows of different lengths.
+    """
+    try:
+        found = np.asarray(values)
+        if not np.iscomplexobj(found):
+            return np.asarray(found, np.float64)
+        reason = "they are complex"
+    except (TypeError, ValueError) as error:
+        reason = str(error)
+    raise PredictorError(f"{name} are no real numbers: {reason}")
 
 
 def check_targets(
@@ -119,10 +147,10 @@ def check_targets(
     """Return the targets as float64 ``[batch]``, checked to be something that can be learned.
 
     Raises:
-        PredictorError: another number of targets than architectures, a target that is NaN or
-            infinite (its row is named), or fewer than three distinct targets.
+        PredictorError: no numbers, another number of targets than architectures, a target that is
+            NaN or infinite (its row is named) or beyond 1e100, or fewer than three distinct ones.
     """
-    values = np.asarray(targets, np.float64)
+    values = as_numbers(targets, name)
     if values.shape != (len(population),):
         raise PredictorError(
             f"{name} have shape {values.shape}; expected [{len(population)}], one per architecture"
@@ -131,6 +159,9 @@ def check_targets(
     if broken.size:
         shown = ", ".join(map(str, broken[:8])) + (", ..." if broken.size > 8 else "")
         raise PredictorError(f"{name} are not finite in {broken.size} rows: {shown}")
+    if values.size and np.abs(values).max() > _LARGEST:
+        row = int(np.argmax(np.abs(values)))
+        raise PredictorError(f"{name} have {values[row]:g} in row {row}; expected below 1e100")
     distinct = len(np.unique(values))
     if distinct < 3:
         raise PredictorError(
@@ -146,7 +177,7 @@ def check_columns(population: Population, targets: ArrayLike) -> NDArray[np.floa
         PredictorError: see `check_targets`; of several targets, the column is named. Also for no
             column at all.
     """
-    values = np.asarray(targets, np.float64)
+    values = as_numbers(targets, "targets")
     if values.ndim != 2:
         return check_targets(population, values)[:, None]
     if not values.shape[1]:

@@ -1,5 +1,6 @@
 """A predictor as one file: tensors as safetensors, the rest as JSON in its metadata."""
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -41,8 +42,14 @@ class SavedPredictor:
 
 
 def write_predictor(path: Path, saved: SavedPredictor) -> None:
-    """Write the file under a temporary name, then rename it."""
-    header = {
+    """Write the file under a temporary name, then rename it.
+
+    Raises:
+        PredictorError: the path is a folder.
+    """
+    if path.is_dir():
+        raise PredictorError(f"{path} is a folder; expected the name of a file")
+    header: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "kinds": kinds_to_list(saved.kinds),
@@ -50,6 +57,7 @@ def write_predictor(path: Path, saved: SavedPredictor) -> None:
         "seed": saved.seed,
         "unknown": saved.unknown,
     }
+    header["digest"] = _digest(header, saved.tensors)
     content = save(dict(saved.tensors), metadata={"predictor": json.dumps(header)})
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
@@ -81,18 +89,34 @@ def read_predictor(path: Path) -> SavedPredictor:
                     f"{path} has predictor format {header['version']}; "
                     f"this version of dagsmith reads up to {VERSION}"
                 )
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Older files have none.
+            if header.pop("digest", None) not in (None, _digest(header, tensors)):
+                raise PredictorError(
+                    f"{path} is damaged: its content is not what was written; save it again"
+                )
             return SavedPredictor(
                 kinds_from_list(header["kinds"]),
                 _settings_from_dict(header["settings"]),
                 int(header["seed"]),
                 header["unknown"],
-                {name: file.get_tensor(name) for name in file.keys()},  # noqa: SIM118
+                tensors,
             )
     except PredictorError:
         raise
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, ArchitectureError) as error:
         line = " ".join(str(error).split())
         raise PredictorError(f"{path} is damaged or no predictor: {line}") from None
+
+
+def _digest(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """Of everything in a file: a flipped bit in a weight would load, and answer nonsense."""
+    found = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        found.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        found.update(tensor.numpy().tobytes())
+    return found.hexdigest()
 
 
 def _settings_from_dict(document: Mapping[str, Any]) -> GNNSettings:

@@ -39,6 +39,12 @@ class Population:
     def __len__(self) -> int:
         return len(self.kind)
 
+    def __repr__(self) -> str:
+        return (
+            f"Population({len(self):,} architectures, {self.node_count} node positions, "
+            f"{self.vocabulary})"
+        )
+
     @property
     def node_count(self) -> int:
         """Node positions per row, used or not."""

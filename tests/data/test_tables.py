@@ -45,6 +45,14 @@ def same(one: EvaluatedTable, other: EvaluatedTable) -> bool:
     )
 
 
+def test_a_table_says_what_it_holds() -> None:
+    assert repr(table(1200)).startswith("EvaluatedTable(1,200 rows, Vocabulary(dense_input, ")
+    assert repr(table(3)).endswith(
+        "; metrics: auc, logloss; costs: flops; fidelities: auc_one_day)"
+    )
+    assert repr(table(3).population).startswith("Population(3 architectures, 11 node positions, Vo")
+
+
 def test_columns_go_by_name() -> None:
     found = table(20)
     assert len(found) == 20

@@ -24,6 +24,7 @@ from dagsmith.space import (
     Node,
     Population,
     Vocabulary,
+    isomorphism_fingerprint,
     nasrec_full,
 )
 
@@ -95,6 +96,24 @@ def test_isomorphic_architectures_are_predicted_alike(seed: int) -> None:
     canonical = [SMALL.decode(row).canonical() for row in genotypes]
     np.testing.assert_allclose(
         predictor.predict(canonical).mean, predictor.predict(population).mean, atol=1e-3
+    )
+
+
+def test_dead_genes_redrawn_are_predicted_alike() -> None:
+    rng = np.random.default_rng(0)
+    genotypes = SMALL.sample(200, rng)
+    redrawn = genotypes.copy()
+    row, gene = np.arange(200), rng.integers(0, genotypes.shape[1], 200)
+    redrawn[row, gene] = SMALL.sample(200, rng)[row, gene]
+    # Dead is what the architecture does not depend on.
+    keys = [isomorphism_fingerprint(SMALL.decode_many(each)) for each in (genotypes, redrawn)]
+    alike = (keys[0] == keys[1]) & (genotypes != redrawn).any(axis=1)
+    assert 3 < alike.sum() < 200
+    before, after = SMALL.decode_many(genotypes[alike]), SMALL.decode_many(redrawn[alike])
+    tiny = GNNSettings(members=2, dim=4, rounds=1, training=TrainingSettings(epochs=1))
+    predictor = GNNPredictor(SMALL.kinds, tiny).fit(SMALL.decode_many(genotypes), np.arange(200.0))
+    np.testing.assert_allclose(
+        predictor.predict(after).mean, predictor.predict(before).mean, atol=1e-3
     )
 
 
@@ -262,6 +281,8 @@ def test_equal_architectures_are_averaged(
             twice, np.r_[targets, targets[:2] + 0.5, targets[2]]
         )
     assert "3 of 60 architectures occur more than once; 2 had different targets" in caplog.text
+    # Said without any set-up of logging: Python shows warnings by itself.
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
     scale = predictor._fitted.scales[0].values if predictor._fitted else np.zeros(0)
     assert len(scale) == len(population)
     assert targets[0] + 0.25 in scale

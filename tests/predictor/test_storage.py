@@ -20,9 +20,10 @@ def saved(tmp_path: Path, population: Population, quick: GNNSettings) -> Path:
 
 
 def rewrite(path: Path, **changes: object) -> None:
-    """Change fields of the header."""
+    """Change fields of the header, as an older file that has no digest."""
     with safe_open(str(path), framework="np") as file:
         header = json.loads(file.metadata()["predictor"])
+    del header["digest"]
     save_file(load_file(path), path, metadata={"predictor": json.dumps(header | changes)})
 
 
@@ -50,6 +51,36 @@ def test_a_truncated_file(saved: Path, part: float) -> None:
     saved.write_bytes(content[: int(len(content) * part)])
     with pytest.raises(PredictorError, match="damaged"):
         GNNPredictor.load(saved)
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.999])
+def test_a_flipped_bit(saved: Path, part: float) -> None:
+    content = bytearray(saved.read_bytes())
+    # Among the tensors, which follow the header.
+    first = 8 + int.from_bytes(content[:8], "little")
+    content[first + int((len(content) - first) * part)] ^= 16
+    saved.write_bytes(content)
+    with pytest.raises(PredictorError, match="is damaged: its content is not what was written"):
+        GNNPredictor.load(saved)
+
+
+def test_a_changed_setting(saved: Path) -> None:
+    content = saved.read_bytes()
+    changed = content.replace(b'\\"seed\\": 0', b'\\"seed\\": 7')
+    assert changed != content
+    saved.write_bytes(changed)
+    with pytest.raises(PredictorError, match="is damaged"):
+        GNNPredictor.load(saved)
+
+
+def test_a_file_of_before_the_digests(saved: Path) -> None:
+    rewrite(saved)
+    assert GNNPredictor.load(saved).seed == 0
+
+
+def test_a_folder_is_no_file(tmp_path: Path, cells: Vocabulary) -> None:
+    with pytest.raises(PredictorError, match="is a folder"):
+        write_predictor(tmp_path, SavedPredictor(cells, GNNSettings(), 0, "error", {}))
 
 
 def test_a_foreign_file(tmp_path: Path) -> None:
