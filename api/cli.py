@@ -109,6 +109,12 @@ def _search(words: list[str]) -> int:
     from_file = SearchSettings.read(values.config) if values.config else {}
     settings = SearchSettings.from_dict(from_file | given_settings(parser, values))
 
+    from dagsmith.supernet.ranks import own_rank
+
+    if own_rank() > 0:
+        from dagsmith.other_ranks import train_beside
+
+        return _resumable(lambda _: train_beside(settings, values.out))
     from dagsmith.pipeline import search_models
 
     return _resumable(lambda progress: search_models(settings, values.out, progress))

@@ -21,6 +21,7 @@ from dagsmith.supernet.inputs import pick_device
 from dagsmith.supernet.latency import MeasuredLatency, WithLatency
 from dagsmith.supernet.penalty import Losses, choose_penalties
 from dagsmith.supernet.precision import pick_precision
+from dagsmith.supernet.ranks import torchrun_ranks
 from dagsmith.supernet.recipes import RECIPES, Recipe, sized_for
 from dagsmith.supernet.short_training import ShortTraining, ShortTrainingEvaluator
 from dagsmith.supernet.supernet import Supernet
@@ -131,19 +132,25 @@ def _probe(job: Job) -> Architecture:
 
 
 def train_shared(job: Job) -> dict[str, Any]:
-    """Train the supernet, or go on from its checkpoint; keep its weights."""
-    supernet = _supernet(job)
+    """Train the supernet, or go on from its checkpoint; keep its weights.
+
+    Under torchrun all processes do this together, and the first one keeps what came out.
+    """
     checkpoint = job.path / CHECKPOINT
-    training = train_supernet(
-        supernet,
-        job.dataset,
-        supernet_recipe(job),
-        checkpoint=checkpoint,
-        progress=job.progress.told,
-    )
-    supernet.save(job.path / SUPERNET)
-    # The optimizer's sums double its size and serve nobody any more.
-    checkpoint.unlink(missing_ok=True)
+    with torchrun_ranks(job.settings.device) as ranks:
+        supernet = _supernet(job)
+        training = train_supernet(
+            supernet,
+            job.dataset,
+            supernet_recipe(job),
+            checkpoint=checkpoint,
+            progress=job.progress.told,
+            ranks=ranks,
+        )
+    if ranks.rank == 0:
+        supernet.save(job.path / SUPERNET)
+        # The optimizer's sums double its size and serve nobody any more.
+        checkpoint.unlink(missing_ok=True)
     return {"path": SUPERNET, "steps": training.steps, "loss": training.loss}
 
 

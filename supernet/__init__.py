@@ -28,6 +28,7 @@ from dagsmith.supernet.penalty import (
     choose_penalty,
 )
 from dagsmith.supernet.precision import pick_precision
+from dagsmith.supernet.ranks import LostRankError, Ranks, torchrun_ranks
 from dagsmith.supernet.recipes import RECIPES, Recipe, sized_for
 from dagsmith.supernet.scratch import TrainedModel, predict, train_scratch
 from dagsmith.supernet.short_training import ShortTraining, ShortTrainingEvaluator, short_recipe
@@ -55,11 +56,13 @@ __all__ = [
     "ClickModel",
     "EmbeddingTable",
     "Losses",
+    "LostRankError",
     "MeasuredLatency",
     "MetricError",
     "Network",
     "PathSampler",
     "PenaltyChoice",
+    "Ranks",
     "Recipe",
     "RowwiseAdagrad",
     "ShortTraining",
@@ -88,6 +91,7 @@ __all__ = [
     "save_checkpoint",
     "short_recipe",
     "sized_for",
+    "torchrun_ranks",
     "train_scratch",
     "train_supernet",
     "zero_cost_scores",

@@ -17,6 +17,7 @@ from dagsmith.supernet.inputs import to_tensors
 from dagsmith.supernet.paths import Mode, PathSampler
 from dagsmith.supernet.precision import Precision, computing
 from dagsmith.supernet.progress import Progress, silent
+from dagsmith.supernet.ranks import ALONE, Ranks
 from dagsmith.supernet.schedule import warm_cosine
 from dagsmith.supernet.sliced_adagrad import SlicedAdagrad, clip_gradients
 from dagsmith.supernet.sliced_adam import SlicedAdam
@@ -36,7 +37,7 @@ class SupernetRecipe:
 
     Args:
         epochs: passes over the training rows.
-        batch_size: rows per step.
+        batch_size: rows per step, of all processes together.
         optimizer: of the network's slices, ``"adam"`` or ``"adagrad"``.
         lr: its peak learning rate.
         embedding_lr: peak learning rate of the embedding table.
@@ -107,11 +108,16 @@ def train_supernet(
     checkpoint: Path | None = None,
     given: Sequence[Architecture] = (),
     progress: Progress = silent,
+    ranks: Ranks = ALONE,
 ) -> SupernetTraining:
     """Train the supernet on the training split.
 
     Everything random depends on the seed and the step number alone, and the checkpoint holds
     weights and optimizer sums, so an interrupted run that is called again continues exactly.
+
+    Several processes train one supernet with ``with torchrun_ranks() as ranks``: every step draws
+    one path for all, each computes it on its rows of the batch, and all take the same step. Dropout
+    and batch statistics apart, that is the training of one process.
 
     Args:
         supernet: trained in place.
@@ -120,9 +126,11 @@ def train_supernet(
         checkpoint: file to resume from and to write to, or None to keep nothing.
         given: the architectures of mode ``"given"``.
         progress: told ``("supernet", steps done, steps)``.
+        ranks: the processes that train together; all read the checkpoint, the first writes it.
 
     Raises:
         TrainingError: the loss is NaN or infinite.
+        LostRankError: another process of the training has ended.
         CheckpointError: the checkpoint is of other data or another recipe.
     """
     split = dataset.train
@@ -147,13 +155,14 @@ def train_supernet(
     done, seconds, recent = 0, 0.0, 0.0
     if checkpoint is not None and checkpoint.exists():
         done, seconds, recent = _resume(checkpoint, supernet, optimizer, tables, facts)
+    ranks.begin(supernet.state(), done, supernet.device)
     begun = saved = time.monotonic()
     tail_from = steps - max(1, steps // 10)
     supernet.embedding.train()
     progress("supernet", done, steps)
 
     def save() -> None:
-        if checkpoint is not None:
+        if checkpoint is not None and ranks.rank == 0:
             state = supernet.state()
             state |= optimizer.state()
             table = tables.state[supernet.embedding.weight]
@@ -169,18 +178,22 @@ def train_supernet(
         )
         for batch in batches:
             share = warm_cosine(done, steps)
-            dense, ids, label = to_tensors(batch, supernet.device)
+            rows, counts = ranks.part(batch)
+            dense, ids, label = to_tensors(rows, supernet.device)
+            weight = torch.from_numpy(counts).to(supernet.device)
             plan = supernet.plan(paths.draw(done))
             leaves = supernet.bank.slices(plan)
             # Dropout draws from torch's own source: begun anew, a resumed run draws the same.
-            torch.manual_seed(recipe.seed * 1_000_003 + done)
+            torch.manual_seed(recipe.seed * 1_000_003 + done + (ranks.rank << 40))
             with computing(recipe.precision, supernet.device):
                 output = supernet.forward(plan, leaves, dense, ids, training=True)
-            loss = functional.binary_cross_entropy_with_logits(output, label)
-            value = float(loss.detach())
+            loss = functional.binary_cross_entropy_with_logits(
+                output, label, weight, reduction="sum"
+            )
+            loss.backward()  # type: ignore[no-untyped-call]
+            value = ranks.join(loss, leaves, supernet.embedding)
             if not math.isfinite(value):
                 raise TrainingError(f"supernet loss is {value} at step {done}; lower the rate")
-            loss.backward()  # type: ignore[no-untyped-call]
             clip_gradients(leaves, recipe.clip)
             optimizer.step(leaves, recipe.lr * share)
             add_penalty(supernet.embedding, recipe.embedding_l2)
