@@ -20,6 +20,9 @@ from dagsmith.supernet.plan import Plan, features, head_product
 from dagsmith.supernet.precision import Precision, computing
 from dagsmith.supernet.supernet import Supernet
 
+Rows = tuple[Tensor, Tensor, Tensor]
+"""Dense inputs, embeddings and labels of some rows."""
+
 
 @dataclass(frozen=True)
 class SubnetScoring:
@@ -29,6 +32,8 @@ class SubnetScoring:
         refit: how the last layer is refitted: ``"newton"``, ``"sgd"`` or ``"none"``.
         refit_rows: training rows used for it, drawn once by the seed.
         score_rows: validation rows on which the metrics are taken, drawn once; None is all.
+        mapped_rows: of these, those on which an architecture that is mapped to crossbars is scored:
+            every partial sum is computed, which takes ten times as long; None is all.
         ridge: pull of the Newton refit towards the supernet's head.
         batch_size: rows per forward pass.
         precision: of the matrix products below the last layer.
@@ -40,6 +45,7 @@ class SubnetScoring:
     refit: Refit = "newton"
     refit_rows: int = 16384
     score_rows: int | None = 16384
+    mapped_rows: int | None = 4096
     ridge: float = 1e-2
     batch_size: int = 4096
     precision: Precision = "float32"
@@ -73,7 +79,7 @@ class SupernetEvaluator:
         rows = self.scoring.refit_rows if self.scoring.refit != "none" else 0
         self._refit = self._look_up(dataset.train, rows)
         self._score = self._look_up(dataset.valid, self.scoring.score_rows)
-        self._labels = self._score[2].cpu().numpy()
+        self._mapped = _thinned(self._score, self.scoring.mapped_rows)
 
     def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
         """Score each architecture; one whose scores are not finite gets a `failure`."""
@@ -93,15 +99,15 @@ class SupernetEvaluator:
             else:
                 head = sgd(inputs, label, head, seed=self.scoring.seed)
             del inputs
-        analog = self.scoring.analog
-        scored = self._features(plan, weights, self._score, analog)
+        analog, rows = self.scoring.analog, self._mapped if plan.mapped else self._score
+        scored = self._features(plan, weights, rows, analog)
         if plan.head_mapping is None or plan.has_offset:
             scores = scored @ head
         else:
             scores = head_product(scored[:, :-1], head[:-1], plan.head_mapping, analog) + head[-1]
         failure, metrics = "", {}
         if bool(torch.isfinite(scores).all()):
-            metrics = dict(click_metrics(self._labels, torch.sigmoid(scores).cpu().numpy()))
+            metrics = dict(click_metrics(rows[2].cpu().numpy(), torch.sigmoid(scores).cpu().numpy()))
         else:
             failure = "the subnet's scores are not finite"
         seconds = time.monotonic() - begun
@@ -109,7 +115,7 @@ class SupernetEvaluator:
             architecture, metrics, {}, self.fidelity, self.scoring.seed, seconds, failure
         )
 
-    def _look_up(self, split: Split, rows: int | None) -> tuple[Tensor, Tensor, Tensor]:
+    def _look_up(self, split: Split, rows: int | None) -> Rows:
         """Dense inputs, embeddings and labels of fixed rows of a split."""
         chosen = np.arange(len(split))
         if rows is not None and rows < len(split):
@@ -128,7 +134,7 @@ class SupernetEvaluator:
         self,
         plan: Plan,
         weights: Mapping[str, Tensor],
-        rows: tuple[Tensor, Tensor, Tensor],
+        rows: Rows,
         analog: Analog | None,
     ) -> Tensor:
         """What the logit reads, flattened, with a last column of ones, ``[rows, features]``."""
@@ -152,6 +158,16 @@ class SupernetEvaluator:
                 result[part, at : at + top.shape[1]] = top
                 at += top.shape[1]
         return result
+
+
+def _thinned(tensors: Rows, rows: int | None) -> Rows:
+    """As many rows, evenly spread: rows are in the order of the file, which may be sorted."""
+    count = len(tensors[2])
+    if rows is None or rows >= count:
+        return tensors
+    chosen = torch.arange(rows, device=tensors[2].device) * count // rows
+    dense, sparse, label = (tensor[chosen] for tensor in tensors)
+    return dense, sparse, label
 
 
 def _head(plan: Plan, weights: Mapping[str, Tensor]) -> Tensor:

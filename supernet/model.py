@@ -13,10 +13,12 @@ class ClickModel(nn.Module, ABC):
     Attributes:
         embedding: the fused table, or None for a model that reads no ids.
         dropout: share of hidden dense outputs dropped while training; a recipe sets it.
+        ideal: compute without the imperfections of hardware, as while an epoch is chosen.
     """
 
     embedding: EmbeddingTable | None
     dropout: float = 0.0
+    ideal: bool = False
 
     @abstractmethod
     def forward(self, dense: Tensor, ids: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ class Network(ClickModel):
         std: standard deviation of the initial embeddings (see `EmbeddingTable`).
         seed: seed of the initial weights.
         analog: the imperfections of the crossbars that operators are mapped to; they count in
-            evaluation mode, training sees the bits alone.
+            evaluation mode, unless `ideal` is set. Training sees the bits alone.
 
     Shapes:
         dense ``[batch, width]`` and ids ``[batch, columns]`` to logits ``[batch]``.
@@ -74,7 +74,7 @@ class Network(ClickModel):
         table = self.embedding
         sparse = dense.new_zeros(len(dense), 0, 0) if table is None else table(ids)
         weights: Mapping[str, Tensor] = dict(self.weights.items())
-        analog = None if self.training else self.analog
+        analog = None if self.training or self.ideal else self.analog
         tops = features(
             self.plan,
             weights,

@@ -98,6 +98,11 @@ class Plan:
         return sum(_count(weight.shape) for weight in self.weights.values())
 
     @property
+    def mapped(self) -> bool:
+        """Whether any of it runs on crossbars."""
+        return self.head_mapping is not None or any(step.mapping for _, step in self.steps)
+
+    @property
     def batch_norms(self) -> dict[str, int]:
         """Width of every layer that is normalised over the batch, by place."""
         return {

@@ -97,6 +97,8 @@ def train_scratch(
         if recipe.monitor is None:
             continue
         candidate = average if average is not None else model
+        # Which epoch is best does not hang on one chip, whose partial sums take their time.
+        candidate.ideal = True
         measure = auc if recipe.monitor == "auc" else logloss
         scores = predict(candidate, dataset.valid, target, precision=recipe.precision)
         found = measure(dataset.valid.label, scores)
@@ -114,6 +116,7 @@ def train_scratch(
     elif average is not None:
         model.load_state_dict(average.state_dict())
     model.eval()
+    model.ideal = False
     seconds = time.monotonic() - begun
     metrics = {
         name: click_metrics(
