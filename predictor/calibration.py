@@ -84,11 +84,15 @@ class Calibration:
         members = len(samples)
         variance = samples.var(axis=0, ddof=1) if members > 1 else np.zeros(samples.shape[1])
         spread = np.sqrt(self.noise + variance / members)
-        reach = abs(2.0 * level - 1.0)
+        return np.asarray(samples.mean(axis=0) + self.reach(level) * spread)
+
+    def reach(self, level: float) -> float:
+        """q, how many spreads a quantile lies from the mean; below 0 for those below the median."""
+        inside = abs(2.0 * level - 1.0)
         count = len(self.residuals)
         if count < _ENOUGH:
-            factor = float(norm.ppf(0.5 + reach / 2.0))
+            factor = float(norm.ppf(0.5 + inside / 2.0))
         else:
             # Conformal: the quantile of n residuals and one more that is not known.
-            factor = float(np.quantile(self.residuals, min(1.0, reach * (1.0 + 1.0 / count))))
-        return np.asarray(samples.mean(axis=0) + np.sign(level - 0.5) * factor * spread)
+            factor = float(np.quantile(self.residuals, min(1.0, inside * (1.0 + 1.0 / count))))
+        return float(np.sign(level - 0.5)) * factor

@@ -186,10 +186,8 @@ class GNNPredictor:
                 are others than were fitted, or (unless `unknown` is ``"mean"``) an architecture has
                 a kind or choice that was never fitted.
         """
-        if self._fitted is None:
-            raise PredictorError("this predictor was not fitted; call fit first")
+        fitted = self._known
         population = as_population(architectures, self.kinds)
-        fitted = self._fitted
         further = fitted.description.extra_inputs(population, extras)
         members = self.settings.members
         samples = np.zeros((members, len(population), len(fitted.scales)))
@@ -197,19 +195,21 @@ class GNNPredictor:
         def score(chunk: slice) -> None:
             samples[:, chunk] = fitted.score(population[chunk], further[chunk])
 
-        strange = self._strange(population, fitted.features)
+        strange = self._strange(population, fitted.features, refuse=self.unknown == "error")
         starts = range(0, len(population), _CHUNK)
         for_each(score, [slice(start, start + _CHUNK) for start in starts])
         if strange.any():
             samples[:, strange] = _ignorance(members)[:, None, None]
         return Prediction.of(fitted.to_targets(samples), partial(fitted.quantile, samples))
 
-    def _strange(self, population: Population, features: NodeFeatures) -> NDArray[np.bool_]:
+    def _strange(
+        self, population: Population, features: NodeFeatures, refuse: bool
+    ) -> NDArray[np.bool_]:
         """Which architectures have a kind or choice that was never fitted, ``[batch]``."""
         tokens = Tokens.of(population, features)
         strange = features.strange(tokens.features)
         rows = tokens.rows_with(strange)
-        if rows.any() and self.unknown == "error":
+        if rows.any() and refuse:
             never = (tokens.features != 0).any(axis=0) & ~features.seen
             named = [name for name, found in zip(features.columns, never, strict=True) if found]
             raise PredictorError(
@@ -234,6 +234,41 @@ class GNNPredictor:
         write_predictor(
             Path(path), SavedPredictor(self.kinds, self.settings, self.seed, self.unknown, tensors)
         )
+
+    def export_onnx(self, path: str | Path, level: float = 0.9) -> None:
+        """Write what was fitted as an ONNX file, for programs without torch.
+
+        It takes the dense batch that `onnx_inputs` makes, of any size, and gives ``mean``, ``std``,
+        ``low`` and ``high`` (the ends of the interval of `level`), ``[batch]`` or
+        ``[batch, targets]`` float64. Needs ``pip install 'dagsmith[onnx]'``.
+
+        Raises:
+            PredictorError: nothing was fitted, a level outside (0, 1), or onnx is not installed.
+        """
+        from dagsmith.predictor.onnx_export import write_onnx
+
+        write_onnx(Path(path), self._known, level)
+
+    def onnx_inputs(
+        self, architectures: Architectures, extras: Extras | None = None
+    ) -> dict[str, NDArray[np.float32]]:
+        """The inputs of an exported predictor for these architectures, by name.
+
+        Raises:
+            PredictorError: as for `predict`; what was never fitted is refused in any case.
+        """
+        from dagsmith.predictor.onnx_export import onnx_inputs
+
+        population, fitted = as_population(architectures, self.kinds), self._known
+        self._strange(population, fitted.features, refuse=True)
+        further = fitted.description.extra_inputs(population, extras)
+        return onnx_inputs(population, fitted.features, fitted.description, further)
+
+    @property
+    def _known(self) -> Fitted:
+        if self._fitted is None:
+            raise PredictorError("this predictor was not fitted; call fit first")
+        return self._fitted
 
     @staticmethod
     def load(path: str | Path) -> "GNNPredictor":

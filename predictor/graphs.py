@@ -4,9 +4,10 @@ Every member of an ensemble gets its own copy of the graphs' indices, so that hi
 as ``[members, nodes, dim]`` and all members are summed in one call.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,6 +16,55 @@ from torch import Tensor
 
 from dagsmith.predictor.node_features import NodeFeatures, Tokens
 from dagsmith.space import Population
+
+RowMap = Callable[[Tensor], Tensor]
+"""Rows of all members to rows of all members: a copy, or a sum along edges or over a graph."""
+
+
+class GraphBatch(Protocol):
+    """What a network asks of a batch of graphs, however they lie in memory.
+
+    `Graphs` lays the nodes in one row, which is fast; `DenseGraphs` pads, which can be exported.
+    """
+
+    @property
+    def tokens(self) -> Tensor:
+        """Feature rows, ``[tokens, width]``."""
+        ...
+
+    @property
+    def sizes(self) -> Tensor:
+        """Number of nodes of each graph, ``[batch]``."""
+        ...
+
+    @property
+    def nodes(self) -> RowMap:
+        """From tokens to nodes."""
+        ...
+
+    @property
+    def into(self) -> RowMap:
+        """For each node, the sum of the messages of its inputs."""
+        ...
+
+    @property
+    def out_of(self) -> RowMap:
+        """For each node, the sum of the messages of the nodes that read it."""
+        ...
+
+    @property
+    def graphs(self) -> RowMap:
+        """For each graph, the sum of its nodes."""
+        ...
+
+    @property
+    def sinks(self) -> RowMap:
+        """For each graph, the sum of those of its nodes that no other node reads."""
+        ...
+
+    def peaks(self, hidden: Tensor) -> Tensor:
+        """The maximum of each graph's nodes, at least 0, ``[members, batch, dim]``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -128,6 +178,14 @@ class Graphs:
     out_of: Sums
     graphs: Sums
     sinks: Sums
+
+    def peaks(self, hidden: Tensor) -> Tensor:
+        """The maximum of each graph's nodes, at least 0, ``[members, batch, dim]``."""
+        members, _, dim = hidden.shape
+        peaks = torch.segment_reduce(
+            hidden.flatten(0, 1), "max", lengths=self.sizes.repeat(members), initial=0.0
+        )
+        return peaks.view(members, -1, dim)
 
     @staticmethod
     def of(population: Population, features: NodeFeatures, members: int) -> "Graphs":

@@ -15,7 +15,7 @@ _STEP = 0.1
 """Shares are multiples of this: finer than that, a few left-out labels cannot tell."""
 _LEAST_GAIN = 0.05
 """Part of the squared error that must go, else the network answers alone."""
-_ALIKE = 6
+SCORE_DECIMALS = 6
 """Decimals of a score: architectures of equal features are equal, whatever the order of sums."""
 
 
@@ -98,7 +98,7 @@ class LinearPart:
         standardised = (features - self.centre[:, None]) * self.factor[:, None]
         targets = standardised @ self.slope + self.offset[:, None]
         columns = [scale.to_scores(targets[..., i]) for i, scale in enumerate(scales)]
-        return np.asarray(np.stack(columns, axis=-1).round(_ALIKE), np.float64)
+        return np.asarray(np.stack(columns, axis=-1).round(SCORE_DECIMALS), np.float64)
 
     def blend(
         self,

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from dagsmith.predictor.ensemble import EnsembleLinear, EnsembleNorm
-from dagsmith.predictor.graphs import Graphs, Sums
+from dagsmith.predictor.graphs import GraphBatch, RowMap
 
 
 class DirectedRound(nn.Module):
@@ -42,7 +42,7 @@ class DirectedRound(nn.Module):
         self.port_back = nn.Parameter(1.0 + spread * draw[1])
         self.norm = EnsembleNorm(members, dim)
 
-    def forward(self, hidden: Tensor | None, encoding: Tensor, graphs: Graphs) -> Tensor:
+    def forward(self, hidden: Tensor | None, encoding: Tensor, graphs: GraphBatch) -> Tensor:
         """Return the new hidden states.
 
         Args:
@@ -60,7 +60,7 @@ class DirectedRound(nn.Module):
             return graphs.nodes(linear(encoding)) if hidden is None else linear(hidden)
 
         def heard(
-            message: EnsembleLinear, port: Tensor, sums: Sums, gate: EnsembleLinear
+            message: EnsembleLinear, port: Tensor, sums: RowMap, gate: EnsembleLinear
         ) -> Tensor:
             gates = graphs.nodes(torch.sigmoid(gate(encoding)))
             return sums(mapped(message) * port) * gates

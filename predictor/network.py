@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from dagsmith.predictor.ensemble import EnsembleLinear
-from dagsmith.predictor.graphs import Graphs
+from dagsmith.predictor.graphs import GraphBatch
 from dagsmith.predictor.message_passing import DirectedRound
 from dagsmith.predictor.node_features import NodeFeatures
 from dagsmith.predictor.settings import GNNSettings
@@ -94,7 +94,7 @@ class GraphNetwork(nn.Module):
         state["hidden.weight"][:, : known.shape[1]] = known
         self.load_state_dict(state, strict=False)
 
-    def forward(self, graphs: Graphs, description: Tensor) -> Tensor:
+    def forward(self, graphs: GraphBatch, description: Tensor) -> Tensor:
         """Score a batch.
 
         Args:
@@ -115,7 +115,7 @@ class GraphNetwork(nn.Module):
         scores: Tensor = self.output(nn.functional.gelu(self.hidden(summary)))
         return scores
 
-    def readout(self, hidden: Tensor, graphs: Graphs) -> Tensor:
+    def readout(self, hidden: Tensor, graphs: GraphBatch) -> Tensor:
         """Sinks, and sum, mean and maximum of all nodes of a graph, ``[members, batch, 4 * dim]``.
 
         What flows through a graph ends in its sinks, the nodes that nobody reads; there GATES reads
@@ -123,8 +123,6 @@ class GraphNetwork(nn.Module):
         """
         total = graphs.graphs(hidden)
         mean = total / graphs.sizes.clamp(min=1)[:, None]
-        peak = torch.segment_reduce(
-            hidden.flatten(0, 1), "max", lengths=graphs.sizes.repeat(self.members), initial=0.0
-        )
-        parts = [graphs.sinks(hidden), total / self.typical_size, mean, peak.view_as(total)]
+        peak = graphs.peaks(hidden)
+        parts = [graphs.sinks(hidden), total / self.typical_size, mean, peak]
         return torch.cat(parts, dim=-1)

@@ -21,13 +21,13 @@ def test_what_is_no_architecture_is_named(space: NASRecSpace) -> None:
 def test_what_is_no_number_is_refused(population: Population) -> None:
     four = population[:4]
     with pytest.raises(PredictorError, match=r"targets are no real numbers: .*'high'"):
-        check_targets(four, [0.5, 0.6, "high", 0.7])
+        check_targets(four, [0.5, 0.6, "high", 0.7])  # type: ignore[arg-type]
     with pytest.raises(PredictorError, match="targets are no real numbers: they are complex"):
         check_columns(four, np.arange(4) * 1j)
     with pytest.raises(PredictorError, match="targets are no real numbers"):
         check_columns(four, [[1.0], [2.0, 3.0], [4.0], [5.0]])
     with pytest.raises(PredictorError, match="targets are not finite in 1 rows: 2"):
-        check_targets(four, [0.5, 0.6, None, 0.7])
+        check_targets(four, [0.5, 0.6, None, 0.7])  # type: ignore[arg-type]
 
 
 def test_targets_whose_squares_are_infinite(population: Population) -> None:
