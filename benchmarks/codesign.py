@@ -5,57 +5,64 @@ r"""Model and hardware searched together, against one after the other: AutoRAC's
         --test frappe_x1_test.parquet --label label --drop redrawn_negative \
         --out runs/codesign-frappe
 
-Four arms, per search seed, each trained from scratch with quantised weights and activations and
-measured on its crossbars (ADCs, cells that vary):
+Four arms, each trained from scratch with quantised weights and activations and measured on its
+crossbars (ADCs, cells that vary), by one recipe, that of the model search:
 
 (a) hand-made DLRM and DCNv2 on the default hardware (ISAAC at 8 bits);
-(b) the best model of a search for log loss alone, mapped on the default hardware as it is;
-(c) the same model, its hardware searched afterwards;
+(b) the best model of a search for log loss alone, mapped on the default hardware as it is: of its
+    ``--top`` best, that with the best validation log loss from scratch;
+(c) the same model, its hardware searched afterwards with half as many evaluations;
 (d) model and hardware searched together (`nasrec-pim-small`, or `--space nasrec-pim`).
 
-Of (c) and (d) the candidates are members of the front of supernet log loss against the worse of
-energy and latency, each as a share of (b)'s. Of those whose validation log loss from scratch is at
-most (b)'s plus its standard deviation over the training seeds, the one with the least such share
-stands for its arm ("at equal log loss"); where none is, the one with the best log loss does, and
-the table says so.
+Of (c) and (d) candidates are raced (`codesign_race.py`). Of those whose validation log loss from
+scratch is at most (b)'s plus its standard deviation over the training seeds, the one that costs
+least stands for its arm ("at equal log loss"); where none is, the one with the best log loss does,
+and the table says so. What it costs is the worst of energy, latency and, in (d), FLOPs, each as a
+share of (b)'s.
+
+Hypervolume, all measured by the joint supernet at ``--trials`` evaluations each: the joint search;
+one after the other (the first half of the model search on the default hardware, then the search of
+(c), whose model had the benefit of the other half and of the race); random architectures of the
+joint space.
 
 Everything lies below ``--out`` and is resumable: the same command goes on. It leaves
 ``codesign.json`` and ``codesign.html`` there and prints the table.
 """
 
 import argparse
-import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
-from plotly import graph_objects as go
+from codesign_race import (
+    Candidate,
+    Entry,
+    Race,
+    costs_of,
+    evaluated,
+    fastest_equal,
+    most_accurate,
+    trained,
+)
+from codesign_report import compared, figure_gains, figure_hypervolume, hypervolumes, table
 
+from dagsmith.data.evaluations import Evaluator
 from dagsmith.files import write_text
-from dagsmith.hardware import Flops
-from dagsmith.hardware.pim import Hardware, pim_costs
+from dagsmith.hardware.pim import Hardware
 from dagsmith.job import Job
-from dagsmith.pipeline import search_models
+from dagsmith.pipeline import STAGES
 from dagsmith.progress import reporter
 from dagsmith.run_directory import RunDirectory
-from dagsmith.search import make_sampler, open_study, pareto_front, parse_objectives, run_search
+from dagsmith.search import make_sampler, open_study, parse_objectives, run_search
+from dagsmith.search.figure_style import duration
 from dagsmith.search.trials import Trials
 from dagsmith.settings import SearchSettings
-from dagsmith.space import (
-    Architecture,
-    NASRecPIMSpace,
-    Population,
-    RestrictedSpace,
-)
-from dagsmith.space.ctr import PLUS_KINDS
-from dagsmith.space.pim import PIM_KINDS
-from dagsmith.stages import train_models
-from dagsmith.training import baseline, subnet_evaluator, training_of
+from dagsmith.space import Architecture, NASRecPIMSpace, RestrictedSpace, SearchSpace
+from dagsmith.training import baseline, subnet_evaluator
 
-COSTS = ("flops", "energy_pj", "latency_ns", "area_mm2", "power_mw")
 TITLES = {
     "a": "hand-made, default hardware",
     "b": "searched model, default hardware",
@@ -65,6 +72,8 @@ TITLES = {
 TOGETHER = "logloss,flops,energy_pj,latency_ns"
 AFTER = "logloss,energy_pj,latency_ns"
 """Objectives of (d) and (c); the FLOPs of one model are what they are."""
+SEARCH = ("data", "recipe", "supernet", "search")
+"""The stages of a search before anything is trained from scratch."""
 
 
 def settings_of(options: argparse.Namespace, seed: int, **changes: Any) -> SearchSettings:
@@ -83,9 +92,6 @@ def settings_of(options: argparse.Namespace, seed: int, **changes: Any) -> Searc
         "supernet_epochs": options.supernet_epochs,
         "scratch_epochs": options.scratch_epochs,
         "sampler": options.sampler,
-        "top": options.top,
-        "scratch_seeds": options.scratch_seeds,
-        "truth": 0,
         "no_baselines": True,
         "seed": seed,
         "jobs": options.jobs,
@@ -93,182 +99,171 @@ def settings_of(options: argparse.Namespace, seed: int, **changes: Any) -> Searc
     return SearchSettings(**(values | changes))
 
 
-def opened(settings: SearchSettings, out: Path) -> Job:
-    """The job of a finished search."""
-    return Job(settings, RunDirectory(out, settings.to_dict()), reporter())
+def searched(settings: SearchSettings, out: Path) -> Job:
+    """A job whose search is finished, from the stages before any training from scratch."""
+    directory = RunDirectory(out, settings.to_dict())
+    job = Job(settings, directory, reporter())
+    with directory.lock():
+        for name in SEARCH:
+            if directory.output(name) is None:
+                job.progress.begin(name)
+                try:
+                    directory.run(name, lambda name=name: STAGES[name](job))  # type: ignore[misc]
+                finally:
+                    job.progress.end()
+                took = duration(directory.seconds(name))
+                job.progress.say(f"{out.name}, {name}: finished in {took}")
+    return job
 
 
-def costs_of(job: Job, net: Architecture) -> dict[str, float]:
-    """Costs on the hardware that the architecture names, else on the default hardware."""
-    kinds = PIM_KINDS if any(node.kind == "crossbar" for node in net.nodes) else PLUS_KINDS
-    population = Population.from_architectures([net], kinds)
-    found = pim_costs(population, table_rows=float(job.table_rows))
-    found["flops"] = Flops().cost(population)
-    return {name: float(found[name][0]) for name in COSTS}
+def one_seed(
+    options: argparse.Namespace, seed: int
+) -> tuple[dict[str, Entry], dict[str, dict[int, float]], dict[str, list[Entry]]]:
+    """All arms of one search seed, the hypervolumes, and all candidates that were raced.
 
-
-def trained(
-    job: Job, nets: Mapping[str, tuple[Architecture, Architecture]]
-) -> list[dict[str, Any]]:
-    """Train from scratch, by name what to train and what to cost; keep means over the seeds."""
-    seeds = [job.settings.seed + index for index in range(job.settings.scratch_seeds)]
-    work = {
-        name: [training_of(job, "codesign", net, seed) for seed in seeds]
-        for name, (net, _) in nets.items()
-    }
-    job.progress.begin("codesign")
-    try:
-        train_models(job, [training for runs in work.values() for training in runs])
-    finally:
-        job.progress.end()
-    entries = []
-    for name, runs in work.items():
-        outcomes = [run.outcome() or {} for run in runs]
-        valid = [o["valid"]["logloss"] for o in outcomes if "valid" in o]
-        test = [o["test"]["logloss"] for o in outcomes if "test" in o]
-        auc = [o["test"]["auc"] for o in outcomes if "test" in o]
-        if valid:
-            entries.append(
-                {
-                    "name": name,
-                    "valid": fmean(valid),
-                    "noise": stdev(valid) if len(valid) > 1 else 0.0,
-                    "test": fmean(test),
-                    "auc": fmean(auc),
-                    "costs": costs_of(job, nets[name][1]),
-                    "architecture": nets[name][0].to_dict(),
-                }
-            )
-    return entries
-
-
-def share(costs: Mapping[str, float], of: Mapping[str, float]) -> float:
-    """The worse of energy and latency, as a share of those of (b): what members are chosen by."""
-    return max(costs[name] / of[name] for name in ("energy_pj", "latency_ns"))
-
-
-def candidates(trials: Trials, count: int, of: Mapping[str, float]) -> list[Architecture]:
-    """The front of log loss against `share`, from the best log loss on."""
-    done = trials.complete
-    values = [[trials.metrics(trial)["logloss"], share(trials.costs(trial), of)] for trial in done]
-    front = pareto_front(np.array(values), ["minimize", "minimize"])[:count]
-    return [trials.architecture(done[int(index)]) for index in front]
-
-
-def chosen(
-    entries: Sequence[dict[str, Any]], limit: float, of: Mapping[str, float]
-) -> dict[str, Any]:
-    """The cheapest of those that lose nothing, or the best."""
-    equal = [entry for entry in entries if entry["valid"] <= limit]
-    if equal:
-        return min(equal, key=lambda e: share(e["costs"], of)) | {"equal": True}
-    return min(entries, key=lambda e: float(e["valid"])) | {"equal": False}
-
-
-def one_seed(options: argparse.Namespace, seed: int) -> dict[str, dict[str, Any]]:
-    """All arms of one search seed; hand-made models come as (a) with their names."""
+    Hand-made models come as (a) with their names, in the first seed only.
+    """
     out = Path(options.out) / f"seed{seed}"
-    model_settings = settings_of(options, seed, space="nasrec-small", objectives="logloss")
-    if options.space == "nasrec-pim":
-        model_settings = dataclasses.replace(model_settings, space="nasrec-full")
-    best = search_models(model_settings, out / "model", reporter())["models"][0]
-    alone = opened(model_settings, out / "model")
-    joint_settings = settings_of(options, seed, space=options.space, objectives=TOGETHER)
-    search_models(joint_settings, out / "joint", reporter())
-    joint = opened(joint_settings, out / "joint")
+    small = options.space == "nasrec-pim-small"
+    alone = searched(
+        settings_of(options, seed, space="nasrec-small" if small else "nasrec-full"), out / "model"
+    )
+    recipe = alone.directory.output("recipe") or {}
+    # One recipe for all arms: a penalty chosen anew could flatter one of them.
+    given: dict[str, Any] = {"data": str(alone.dataset.path), "valid": None, "test": None}
+    given |= {"label": None, "drop": (), "rows": None}
+    given |= {"embedding_l2": recipe["recipe"]["embedding_l2"]}
+    joint = searched(
+        settings_of(options, seed, space=options.space, objectives=TOGETHER, **given), out / "joint"
+    )
 
     default = Hardware()
-    searched = Architecture.from_dict(best["architecture"])
-    hand_made = {name: baseline(alone, name) for name in ("dlrm", "dcnv2")}
-    arm_a = trained(alone, {n: (default.equip(net), net) for n, net in hand_made.items()})
-    arm_b = trained(alone, {"searched": (default.equip(searched), default.equip(searched))})[0]
-    limit = arm_b["valid"] + arm_b["noise"]
-    of = arm_b["costs"]
-    after = hardware_after(options, joint, alone, best, out / "after")
-    arm_c = trained(joint, _named(candidates(after, options.candidates, of)))
-    arm_d = trained(joint, _named(candidates(joint.trials, options.candidates, of)))
-    arms = {f"a, {entry['name']}": entry | {"equal": entry["valid"] <= limit} for entry in arm_a}
-    arms["b"] = arm_b | {"equal": True}
-    arms["c"] = chosen(arm_c, limit, of)
-    arms["d"] = chosen(arm_d, limit, of)
-    return arms
+    found = evaluated(alone.trials)
+    best = sorted(found, key=lambda c: c.loss)[: options.top]
+    nets = [default.equip(candidate.net) for candidate in best]
+    arms: dict[str, Entry] = {}
+    if not seed:
+        for name in ("dlrm", "dcnv2"):
+            model = baseline(alone, name)
+            net = default.equip(model)
+            # Hand-made models have the penalty that suits a DNN.
+            entries = trained(alone, [net], options.scratch_seeds, "dnn", model)
+            arms[f"a, {name}"] = entries[net.key]
+    arms["b"] = most_accurate(alone, nets, options.scratch_seeds) | {"equal": True}
+    limit, of = arms["b"]["valid"] + arms["b"]["noise"], arms["b"]["costs"]
+    for name, entry in arms.items():
+        entry["equal"] = name == "b" or entry["valid"] <= limit
+    chosen = next(
+        c.net
+        for c, net in zip(best, nets, strict=True)
+        if net.to_dict() == arms["b"]["architecture"]
+    )
 
+    evaluator = subnet_evaluator(joint)
+    half = max(1, options.trials // 2)
+    after = hardware_after(options, joint, evaluator, alone, chosen, half, out / "after")
+    by = ("energy_pj", "latency_ns")
+    few = max(1, options.candidates // 2)
+    race = Race(few, 1, options.finalists, options.scratch_seeds, by)
+    arms["c"], raced_after = fastest_equal(joint, evaluated(after), limit, of, race)
+    race = replace(race, width=options.candidates, rounds=options.rounds, by=("flops", *by))
+    together = evaluated(joint.trials)
+    arms["d"], raced_together = fastest_equal(joint, together, limit, of, race)
 
-def _named(nets: Sequence[Architecture]) -> dict[str, tuple[Architecture, Architecture]]:
-    return {net.key: (net, net) for net in nets}
+    rate = float(np.mean(joint.dataset.valid.label))
+    base = float(-rate * np.log(rate) - (1 - rate) * np.log(1 - rate))
+    plain = rescored(joint, evaluator, found[:half], out / "default.json")
+    random = searched_at_random(options, joint, evaluator, out / "random")
+    ways = {"joint": together, "one after the other": plain + evaluated(after), "random": random}
+    every = max(1, options.trials // 20)
+    curves = {way: hypervolumes(values, of, base, every) for way, values in ways.items()}
+    return arms, curves, {"c": raced_after, "d": raced_together}
 
 
 def hardware_after(
-    options: argparse.Namespace, joint: Job, alone: Job, best: Mapping[str, Any], out: Path
+    options: argparse.Namespace,
+    joint: Job,
+    evaluator: Evaluator,
+    alone: Job,
+    model: Architecture,
+    trials: int,
+    out: Path,
 ) -> Trials:
     """Search the hardware of one model, scored by the joint supernet."""
     space = joint.space
     if not isinstance(space, NASRecPIMSpace):
         raise TypeError(f"{space.name} has no hardware")
-    trial = alone.trials.complete
     params = next(
         dict(t.params)
-        for t in trial
-        if alone.trials.architecture(t).key == Architecture.from_dict(best["architecture"]).key
+        for t in alone.trials.complete
+        if alone.trials.architecture(t).key == model.key
     )
     narrow = RestrictedSpace(space, params)
+    return _search(options.sampler, narrow, joint, evaluator, trials, AFTER, out)
+
+
+def searched_at_random(
+    options: argparse.Namespace, joint: Job, evaluator: Evaluator, out: Path
+) -> list[Candidate]:
+    """As many random architectures of the joint space."""
+    # The joint search begins with random ones: others, or the two would share them.
+    found = _search(
+        "random", joint.space, joint, evaluator, options.trials, TOGETHER, out, other=10_000
+    )
+    return evaluated(found)
+
+
+def _search(
+    sampler: str,
+    space: SearchSpace,
+    joint: Job,
+    evaluator: Evaluator,
+    trials: int,
+    objectives: str,
+    out: Path,
+    other: int = 0,
+) -> Trials:
     out.mkdir(parents=True, exist_ok=True)
-    objectives = parse_objectives(AFTER)
-    study = open_study(out / "study.db", "after", narrow, objectives)
-    run_search(
-        study,
-        narrow,
-        subnet_evaluator(joint),
-        sampler=lambda seed: make_sampler(
-            options.sampler, narrow, seed, objectives=objectives, costs=joint.costs
-        ),
-        trials=options.trials,
-        initial=min(32, max(4, options.trials // 4)),
-        seed=joint.settings.seed,
-        costs=joint.costs,
-    )
-    return Trials(study, objectives)
+    parsed = parse_objectives(objectives)
+    study = open_study(out / "study.db", out.name, space, parsed)
+    initial = min(32, max(4, trials // 4))
+    joint.progress.begin(out.name)
 
+    def told(stage: str, done: int, total: int | None) -> None:
+        joint.progress.update(done, total or 0)
 
-def table(seeds: Sequence[Mapping[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """Means over search seeds, and how many times better than (b) each arm is."""
-    rows = []
-    for name in seeds[0]:
-        row: dict[str, Any] = {"arm": name}
-        for key in ("valid", "test", "auc", "noise"):
-            row[key] = fmean(float(arms[name][key]) for arms in seeds)
-        row["equal"] = sum(bool(arms[name]["equal"]) for arms in seeds)
-        for cost in COSTS:
-            row[cost] = fmean(arms[name]["costs"][cost] for arms in seeds)
-            ratios = [arms["b"]["costs"][cost] / arms[name]["costs"][cost] for arms in seeds]
-            # The geometric mean: half of the seeds at 2 and half at 1/2 is no gain.
-            row[f"{cost}_gain"] = float(np.exp(np.mean(np.log(ratios))))
-            row[f"{cost}_gains"] = ratios
-        rows.append(row)
-    return rows
-
-
-def figure(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """How many times less than (b) each arm costs, one group of bars per cost."""
-    drawn = go.Figure()
-    for row in rows:
-        drawn.add_bar(
-            x=list(COSTS),
-            y=[row[f"{cost}_gain"] for cost in COSTS],
-            name=f"({row['arm']}) log loss {row['test']:.4f}, equal in {row['equal']} seeds",
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [max(row[f"{c}_gains"]) - row[f"{c}_gain"] for c in COSTS],
-                "arrayminus": [row[f"{c}_gain"] - min(row[f"{c}_gains"]) for c in COSTS],
-            },
+    try:
+        run_search(
+            study,
+            space,
+            evaluator,
+            sampler=lambda seed: make_sampler(
+                sampler, space, seed, initial=initial, objectives=parsed, costs=joint.costs
+            ),
+            trials=trials,
+            initial=initial,
+            seed=joint.settings.seed + other,
+            costs=joint.costs,
+            progress=told,
         )
-    drawn.add_hline(y=1, line={"dash": "dash", "width": 1})
-    drawn.update_yaxes(type="log", title="times less than (b)")
-    drawn.update_layout(
-        title="Costs against (b); error bars span the search seeds", barmode="group"
-    )
-    return drawn
+    finally:
+        joint.progress.end()
+    return Trials(study, parsed)
+
+
+def rescored(
+    joint: Job, evaluator: Evaluator, found: list[Candidate], path: Path
+) -> list[Candidate]:
+    """The models on the default hardware, by the joint supernet; kept in a file."""
+    nets = [Hardware().equip(candidate.net) for candidate in found]
+    if path.is_file():
+        losses: list[float] = json.loads(path.read_text(encoding="utf-8"))
+    else:
+        evaluations = evaluator.evaluate(nets)
+        losses = [float(e.metrics.get("logloss", np.inf)) for e in evaluations]
+        write_text(path, json.dumps(losses) + "\n")
+    rows = zip(nets, losses, strict=True)
+    return [Candidate(net, loss, costs_of(joint, net)) for net, loss in rows]
 
 
 def main() -> None:
@@ -288,27 +283,76 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--sampler", default="mh")
-    parser.add_argument("--top", type=int, default=2)
-    parser.add_argument("--candidates", type=int, default=4)
+    parser.add_argument("--top", type=int, default=3, help="models of (b) that are raced")
+    parser.add_argument("--candidates", type=int, default=6, help="of (d) per round; half for (c)")
+    parser.add_argument("--rounds", type=int, default=2, help="of the race of (d)")
+    parser.add_argument("--finalists", type=int, default=2, help="that get all training seeds")
     parser.add_argument("--scratch-seeds", type=int, default=3)
     parser.add_argument("--embedding-l2", type=float)
     parser.add_argument("--supernet-epochs", type=int)
     parser.add_argument("--scratch-epochs", type=int)
     parser.add_argument("--jobs", type=int)
     options = parser.parse_args()
-    seeds = [one_seed(options, seed) for seed in range(options.seeds)]
-    rows = table(seeds)
     out = Path(options.out)
-    document = {"options": vars(options), "seeds": seeds, "table": rows}
-    write_text(out / "codesign.json", json.dumps(document, indent=1) + "\n")
-    figure(rows).write_html(out / "codesign.html", include_plotlyjs=True)
+    seeds, curves, raced = [], [], []
+    for seed in range(options.seeds):
+        arms, curve, candidates = one_seed(options, seed)
+        # Hand-made models do not depend on the search: they are compared with every (b).
+        seeds.append({**_handmade(seeds[0] if seeds else {}, arms["b"]), **arms})
+        curves.append(curve)
+        raced.append(candidates)
+        _write(out, options, seeds, curves, raced)
+    rows = table(seeds)
     for row in rows:
-        title = TITLES[row["arm"][0]]
-        gains = ", ".join(f"{cost} {row[f'{cost}_gain']:.2f}x" for cost in COSTS)
-        print(
-            f"({row['arm']}) {title}: test log loss {row['test']:.4f} (equal in {row['equal']} of "
-            f"{len(seeds)}), less than (b): {gains}"
+        gains = ", ".join(
+            f"{name.removesuffix('_gain')} {value:.2f}x"
+            for name, value in row.items()
+            if name.endswith("_gain")
         )
+        print(
+            f"({row['arm']}) {TITLES[row['arm'][0]]}: test log loss {row['test']:.4f} (equal in "
+            f"{row['equal']} of {len(seeds)}), less than (b): {gains}"
+        )
+    for way, found in compared(curves).items():
+        low, high = found["ahead_interval"]
+        print(
+            f"hypervolume, {way}: {found['mean']:.4f}; joint is ahead by {found['ahead']:.4f} "
+            f"[{low:.4f}, {high:.4f}]"
+        )
+
+
+def _handmade(first: Mapping[str, Entry], b: Entry) -> dict[str, Entry]:
+    limit = b["valid"] + b["noise"]
+    return {
+        name: entry | {"equal": entry["valid"] <= limit}
+        for name, entry in first.items()
+        if name.startswith("a")
+    }
+
+
+def _write(
+    out: Path,
+    options: argparse.Namespace,
+    seeds: list[dict[str, Entry]],
+    curves: list[dict[str, dict[int, float]]],
+    raced: list[dict[str, list[Entry]]],
+) -> None:
+    document = {
+        "options": vars(options),
+        "table": table(seeds),
+        "hypervolume": compared(curves),
+        "curves": curves,
+        "seeds": seeds,
+        "raced": raced,
+    }
+    write_text(out / "codesign.json", json.dumps(document, indent=1) + "\n")
+    pages = [figure_gains(document["table"], len(seeds)), figure_hypervolume(curves)]
+    parts = [
+        page.to_html(full_html=False, include_plotlyjs="inline" if not index else False)
+        for index, page in enumerate(pages)
+    ]
+    head = '<!doctype html><html><head><meta charset="utf-8"><title>Co-design</title></head><body>'
+    write_text(out / "codesign.html", head + "\n".join(parts) + "</body></html>\n")
 
 
 if __name__ == "__main__":

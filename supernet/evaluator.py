@@ -107,7 +107,9 @@ class SupernetEvaluator:
             scores = head_product(scored[:, :-1], head[:-1], plan.head_mapping, analog) + head[-1]
         failure, metrics = "", {}
         if bool(torch.isfinite(scores).all()):
-            metrics = dict(click_metrics(rows[2].cpu().numpy(), torch.sigmoid(scores).cpu().numpy()))
+            metrics = dict(
+                click_metrics(rows[2].cpu().numpy(), torch.sigmoid(scores).cpu().numpy())
+            )
         else:
             failure = "the subnet's scores are not finite"
         seconds = time.monotonic() - begun
