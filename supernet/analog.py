@@ -132,8 +132,10 @@ class AnalogArithmetic(Quantised):
         parts = []
         for rows in torch.split(driven, max(1, _ELEMENTS // (slices * outputs))):
             part = torch.zeros(len(rows), outputs, device=rows.device)
+            left = rows
             for pulse in range(pulses):
-                bits = torch.floor(rows / base**pulse) % base
+                higher = torch.floor(left / base)
+                bits, left = left - base * higher, higher
                 read = (bits @ flat).round_()
                 if saturates:
                     read.clamp_(0, top)
