@@ -6,12 +6,13 @@ import platform
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from dagsmith.correlation import by_component, by_round, joint, prequential
 from dagsmith.data.store import ENCODERS
-from dagsmith.ensemble import ensemble
+from dagsmith.ensemble import SUFFIX, ensemble, joined_document
 from dagsmith.job import Job
 from dagsmith.model import write_model
 from dagsmith.placement import hardware_of
@@ -94,6 +95,7 @@ def assemble(job: Job, stages: Sequence[str]) -> dict[str, Any]:
 def keep_models(job: Job, result: Mapping[str, Any]) -> None:
     """Put each model, as its best seed trained it, into ``models/<rank>``, ready to serve."""
     larger = job.quality.direction == "maximize"
+    kept: set[str] = set()
     for model in result["models"]:
         architecture = Architecture.from_dict(model["architecture"])
         runs = [run for run in model["runs"] if run["valid"][job.quality.name] is not None]
@@ -114,17 +116,25 @@ def keep_models(job: Job, result: Mapping[str, Any]) -> None:
             "versions": result["versions"],
             "data": result["dataset"]["fingerprint"],
         }
-        write_model(
-            job.path / "models" / str(model["rank"]),
-            architecture,
-            training.folder,
-            job.dataset.path / ENCODERS,
-            document,
-        )
+        folder = job.path / "models" / str(model["rank"])
+        encoders = job.dataset.path / ENCODERS
+        write_model(folder, architecture, [training.folder], encoders, document)
+        kept.add(folder.name)
+        if "ensemble" in model:
+            folders = {run["seed"]: _folder(job, architecture, run["seed"]) for run in runs}
+            joined = joined_document(document, model["ensemble"], list(folders))
+            folder = folder.with_name(folder.name + SUFFIX)
+            write_model(folder, architecture, list(folders.values()), encoders, joined)
+            kept.add(folder.name)
     # A shorter list than that of an earlier start must not leave a stale model behind.
     for folder in (job.path / "models").iterdir():
-        if not folder.name.isdigit() or int(folder.name) > len(result["models"]):
+        if folder.name not in kept:
             shutil.rmtree(folder)
+
+
+def _folder(job: Job, model: Architecture, seed: int) -> Path:
+    """Where a full training of the race left its weights."""
+    return contender_training(job, model, seed, scratch_recipe(job).epochs).folder
 
 
 def versions() -> dict[str, str]:

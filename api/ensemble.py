@@ -1,6 +1,6 @@
 """Several seeds of one model together: the mean of their probabilities."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,33 @@ from dagsmith.supernet.metrics import click_metrics
 from dagsmith.supernet.scratch import predict
 from dagsmith.trainings import Training
 
+SUFFIX = "-ensemble"
+"""Of the folder of a model whose seeds serve together, beside that of its best seed."""
+
+
+def finished(trainings: Sequence[Training]) -> list[Training]:
+    """Those that did not fail: the members of an ensemble."""
+    return [each for each in trainings if "failure" not in (each.outcome() or {"failure": ""})]
+
+
+def joined_document(
+    alone: Mapping[str, Any], found: Mapping[str, Any], seeds: Sequence[int]
+) -> dict[str, Any]:
+    """``model.json`` of an ensemble, from that of its best member and its own metrics.
+
+    Serving costs as much as all members together.
+    """
+    document = {name: value for name, value in alone.items() if name != "seed"}
+    costs = {name: len(seeds) * document[name] for name in ("parameters", "flops")}
+    return {**document, **costs, "seeds": list(seeds), **found}
+
 
 def ensemble(trainings: Sequence[Training]) -> dict[str, Any]:
     """Metrics of the mean probability of finished trainings, ``{valid, test}``.
 
     Trainings that failed are left out. Every member's rows are predicted anew from its weights.
     """
-    done = [training for training in trainings if "failure" not in (training.outcome() or {})]
+    done = finished(trainings)
     dataset = Dataset.open(done[0].data)
     device = pick_device(done[0].device)
     models = [

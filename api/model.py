@@ -1,8 +1,12 @@
-"""A model that a search has kept: from Python, or over a file."""
+"""A model that a search has kept: from Python, or over a file.
+
+It may be several networks, of one architecture trained with different seeds; it then answers with
+the mean of their probabilities.
+"""
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dagsmith.data import Encoders
+from dagsmith.data import Batch, Encoders
 from dagsmith.data.serving import EncodedReader
 from dagsmith.errors import ModelError
 from dagsmith.files import write_text
@@ -28,7 +32,7 @@ class Model:
 
     Args:
         architecture: what it is.
-        network: its trained network.
+        networks: its trained networks: one, or the members of an ensemble.
         encoders: fitted on the training rows.
         document: ``model.json``: figures, recipe, versions.
 
@@ -41,12 +45,12 @@ class Model:
     def __init__(
         self,
         architecture: Architecture,
-        network: Network,
+        networks: Sequence[Network],
         encoders: Encoders,
         document: Mapping[str, Any],
     ) -> None:
         self.architecture = architecture
-        self.network = network
+        self.networks = tuple(networks)
         self.encoders = encoders
         self.document = document
 
@@ -68,10 +72,17 @@ class Model:
                 rows = pl.DataFrame(dict(rows))
             except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
                 raise ModelError(f"these columns make no table: {error}") from None
-        return probabilities(self.network, self.encoders.encode(rows))
+        return self.score(self.encoders.encode(rows))
+
+    def score(self, batch: Batch) -> NDArray[np.float64]:
+        """The probability of a click for each encoded row, ``[rows]``."""
+        each = [probabilities(network, batch) for network in self.networks]
+        return each[0] if len(each) == 1 else np.asarray(np.mean(each, axis=0))
 
     def __repr__(self) -> str:
-        return f"Model({self.document.get('key', '')[:12]}, seed {self.document.get('seed')})"
+        seeds = self.document.get("seeds", [self.document.get("seed")])
+        named = f"seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else f"seed {seeds[0]}"
+        return f"Model({self.document.get('key', '')[:12]}, {named})"
 
 
 def load_model(path: str | Path) -> Model:
@@ -87,14 +98,15 @@ def load_model(path: str | Path) -> Model:
     text = _read(path / "architecture.json")
     architecture = Architecture.from_json(text)
     encoders = Encoders.load(path / "encoders")
-    network = load_network(path / WEIGHTS, architecture, encoders)
-    return Model(architecture, network, encoders, document)
+    files = [path / _weights(member) for member in range(document.get("members", 1))]
+    networks = [load_network(file, architecture, encoders) for file in files]
+    return Model(architecture, networks, encoders, document)
 
 
 def write_model(
     path: str | Path,
     architecture: Architecture,
-    trained: str | Path,
+    trained: Sequence[Path],
     encoders: str | Path,
     document: Mapping[str, Any],
 ) -> None:
@@ -103,7 +115,7 @@ def write_model(
     Args:
         path: the directory, replaced if it exists.
         architecture: what was trained.
-        trained: folder with the trained weights.
+        trained: folders with trained weights; several are the members of an ensemble.
         encoders: folder of the fitted encoders.
         document: figures, recipe and versions, JSON-ready.
     """
@@ -112,9 +124,11 @@ def write_model(
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     write_text(unfinished / "architecture.json", architecture.to_json() + "\n")
-    shutil.copyfile(Path(trained) / WEIGHTS, unfinished / WEIGHTS)
+    for member, folder in enumerate(trained):
+        shutil.copyfile(folder / WEIGHTS, unfinished / _weights(member))
     shutil.copytree(encoders, unfinished / "encoders")
-    text = json.dumps({"format": FORMAT, **document}, indent=2, allow_nan=False)
+    members = {"members": len(trained)} if len(trained) > 1 else {}
+    text = json.dumps({"format": FORMAT, **members, **document}, indent=2, allow_nan=False)
     write_text(unfinished / "model.json", text + "\n")
     if path.exists():
         shutil.rmtree(path)
@@ -143,7 +157,7 @@ def evaluate(
     reader = EncodedReader(model.encoders, str(file))
     labels, scores = [], []
     for batch in reader:
-        scores.append(probabilities(model.network, batch))
+        scores.append(model.score(batch))
         labels.append(batch.label)
     if not scores:
         raise ModelError(f"{file} has no rows")
@@ -154,6 +168,12 @@ def evaluate(
     if predictions is not None:
         _write_predictions(Path(predictions), probability)
     return result
+
+
+def _weights(member: int) -> str:
+    """File of a member's weights; that of the first is a single model's."""
+    path = Path(WEIGHTS)
+    return f"{path.stem}-{member + 1}{path.suffix}" if member else WEIGHTS
 
 
 def _write_predictions(path: Path, probability: NDArray[np.float64]) -> None:

@@ -101,7 +101,7 @@ class SearchSettings:
     )
     top: int = _option(3, "best architectures to train from scratch and to keep")
     scratch_seeds: int = _option(3, "training seeds of each model that is kept")
-    ensemble: bool = _option(False, "also measure the mean of the seeds' probabilities")
+    ensemble: bool = _option(False, "also measure, and keep, the mean of the seeds' probabilities")
     truth: int = _option(6, "random ones that race with them: they measure rankings, and may win")
     no_handmade: bool = _option(False, "do not begin with the hand-made models of the space")
     heat_epochs: int | None = _option(

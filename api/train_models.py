@@ -13,6 +13,7 @@ from typing import Any
 
 from dagsmith.assembly import described_dataset, named_entry, versions
 from dagsmith.data.store import ENCODERS
+from dagsmith.ensemble import SUFFIX, joined_document
 from dagsmith.errors import RunError
 from dagsmith.files import write_text
 from dagsmith.job import Job
@@ -203,24 +204,27 @@ def _finish(job: Job, found: Mapping[str, Architecture | None]) -> dict[str, Any
         losses = {run["seed"]: run["valid"]["logloss"] for run in entry["runs"]}
         seed = min(losses, key=lambda seed: losses[seed])
         run = next(run for run in entry["runs"] if run["seed"] == seed)
-        write_model(
-            job.path / "models" / name,
-            model,
-            training_of(job, "training", model, seed, name).folder,
-            job.dataset.path / ENCODERS,
-            {
-                "name": name,
-                "key": model.key,
-                "seed": seed,
-                "valid": run["valid"],
-                "test": run["test"],
-                "parameters": entry["parameters"],
-                "flops": entry["flops"],
-                "recipe": recipe,
-                "versions": versions(),
-                "data": job.dataset.fingerprint,
-            },
-        )
+        kept = {
+            "name": name,
+            "key": model.key,
+            "seed": seed,
+            "valid": run["valid"],
+            "test": run["test"],
+            "parameters": entry["parameters"],
+            "flops": entry["flops"],
+            "recipe": recipe,
+            "versions": versions(),
+            "data": job.dataset.fingerprint,
+        }
+        folders = {
+            each: training_of(job, "training", model, each, name).folder for each in entry["seeds"]
+        }
+        folder, encoders = job.path / "models" / name, job.dataset.path / ENCODERS
+        write_model(folder, model, [folders[seed]], encoders, kept)
+        if "ensemble" in entry:
+            joined = joined_document(kept, entry["ensemble"], list(folders))
+            folder = folder.with_name(name + SUFFIX)
+            write_model(folder, model, list(folders.values()), encoders, joined)
     if not entries:
         raise RunError(f"no model could be trained; {job.path / 'training'} says why")
     document = {

@@ -58,6 +58,8 @@ def plus_run(tiny: SearchSettings, tmp_path_factory: pytest.TempPathFactory) -> 
         scratch_epochs=4,
         embedding_l2=0.1,
         short_rows=2000,
+        ensemble=True,
+        no_baselines=True,
     )
     search_models(settings, path)
     return path
@@ -124,6 +126,12 @@ def test_what_won_is_kept_ready_to_serve(plus_run: Path) -> None:
         assert model.architecture.key == entry["key"]
         recipe = json.loads((plus_run / entry["path"] / "model.json").read_text())["recipe"]
         assert recipe["epochs"] == 4
+        joined = load_model(plus_run / f"{entry['path']}-ensemble")
+        assert joined.document["seeds"] == entry["seeds"]
+        assert joined.document["test"] == entry["ensemble"]["test"]
+        assert len(joined.networks) == 2
+    folders = {path.name for path in (plus_run / "models").iterdir()}
+    assert folders == {"1", "1-ensemble", "2", "2-ensemble"}
 
 
 def test_without_hand_made_models_the_search_begins_at_random(

@@ -1,6 +1,7 @@
 """`dagsmith train`, on a small synthetic log."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -8,12 +9,13 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from dagsmith import load_model, train_models
+from dagsmith import evaluate, load_model, train_models
 from dagsmith.cli import main
+from dagsmith.data import synthetic_click_log
 from dagsmith.errors import RunError
 from dagsmith.settings import SearchSettings
 from dagsmith.space import Architecture, ArchitectureError, named_architecture
-from dagsmith.supernet import train_scratch
+from dagsmith.supernet import CheckpointError, click_metrics, train_scratch
 from dagsmith.train_models import table
 
 SETTINGS = SearchSettings(
@@ -72,6 +74,40 @@ def test_an_ensemble_is_the_mean_of_its_members(run: Path) -> None:
     for model in result["models"]:
         losses = [found["test"]["logloss"] for found in model["runs"]]
         assert model["ensemble"]["test"]["logloss"] < fmean(losses)
+
+
+def test_an_ensemble_serves_as_one_model(run: Path, tmp_path: Path) -> None:
+    result = json.loads((run / "result.json").read_text())
+    found = next(model for model in result["models"] if model["name"] == "fm")
+    joined = load_model(run / "models" / "fm-ensemble")
+    assert len(joined.networks) == len(found["seeds"]) == 2
+    assert joined.document["seeds"] == found["seeds"]
+    assert joined.document["test"] == found["ensemble"]["test"]
+    assert joined.document["flops"] == 2 * found["flops"]
+    assert "seeds 0, 1" in repr(joined)
+    frame = next(synthetic_click_log(3000))[0].tail(400)
+    # Every member alone, put where a single model stands.
+    alone = []
+    for file in ("model.safetensors", "model-2.safetensors"):
+        folder = tmp_path / file
+        shutil.copytree(run / "models" / "fm", folder)
+        shutil.copyfile(run / "models" / "fm-ensemble" / file, folder / "model.safetensors")
+        alone.append(load_model(folder).predict(frame))
+    assert not np.allclose(*alone)
+    np.testing.assert_allclose(joined.predict(frame), np.mean(alone, axis=0), rtol=1e-6)
+    path = tmp_path / "rows.parquet"
+    frame.write_parquet(path)
+    scores = evaluate(run / "models" / "fm-ensemble", path)
+    label = frame["label"].to_numpy()
+    assert scores["logloss"] == pytest.approx(
+        click_metrics(label, joined.predict(frame))["logloss"]
+    )
+    (run / "models" / "fm-ensemble" / "model-2.safetensors").rename(tmp_path / "gone")
+    try:
+        with pytest.raises(CheckpointError, match=r"model-2\.safetensors"):
+            load_model(run / "models" / "fm-ensemble")
+    finally:
+        (tmp_path / "gone").rename(run / "models" / "fm-ensemble" / "model-2.safetensors")
 
 
 def test_models_are_kept_ready_to_serve(run: Path) -> None:
