@@ -5,8 +5,9 @@
 - ``message-passing``: `GNNPredictor` with its defaults;
 - ``listwise``: with the listwise loss instead of the pairwise hinge;
 - ``transformer``: attention over the nodes, biased by shortest paths (`transformer.py`);
-- ``pretrained``: the default, pre-trained on graph features of cells without labels: the first 8
-  principal components of `GraphFeatures` of 1,000 other cells;
+- ``flow``: information flows through the graph, node after node, and back (`flow.py`);
+- ``pretrained``: the default, pre-trained on 1,000 other cells without labels: on the first 8
+  principal components of their graph features;
 - ``from-nasbench101``: the default, pre-trained on the accuracy of 1,000 cells of NAS-Bench-101,
   another space of the same component kinds.
 
@@ -25,31 +26,26 @@ from typing import Any
 
 import numpy as np
 import torch
+from dense_training import dense_scores
+from flow import FlowNetwork
 from numpy.typing import NDArray
-from transformer import transformer_scores
+from transformer import TransformerNetwork
 
 from dagsmith.data.public_tables import nasbench101, nasbench201
 from dagsmith.data.tables import EvaluatedTable
-from dagsmith.predictor import GNNPredictor, GNNSettings, GraphFeatures, TrainingSettings
+from dagsmith.predictor import GNNPredictor, GNNSettings, TrainingSettings
 from dagsmith.predictor.metrics import kendall_tau
-from dagsmith.space import Population
 
 RANKED, UNLABELLED, COMPONENTS = 4000, 1000, 8
 Scores = NDArray[np.float64]
+DENSE = {"transformer": TransformerNetwork, "flow": FlowNetwork}
+"""Networks on padded batches."""
 
 
 @cache
 def tables(data_dir: Path) -> tuple[EvaluatedTable, EvaluatedTable]:
     """NAS-Bench-201 and -101."""
     return nasbench201(data_dir / "nas").measured("cifar10_val_acc"), nasbench101(data_dir / "nas")
-
-
-def components(cells: Population) -> dict[str, Scores]:
-    """Principal components of the standardised graph features, by name."""
-    rows = GraphFeatures.fit(cells).transform(cells).astype(np.float64)
-    rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
-    left, size, _ = np.linalg.svd(rows, full_matrices=False)
-    return {f"component {i}": left[:, i] * size[i] for i in range(COMPONENTS)}
 
 
 def scores(candidate: str, data_dir: Path, labels: int, seed: int) -> tuple[Scores, Scores]:
@@ -59,18 +55,16 @@ def scores(candidate: str, data_dir: Path, labels: int, seed: int) -> tuple[Scor
     order = np.random.default_rng(seed).permutation(len(table))
     known, rest = order[:labels], order[labels:]
     unseen, unlabelled = rest[:RANKED], rest[RANKED : RANKED + UNLABELLED]
-    if candidate == "transformer":
-        found = transformer_scores(
-            table.population[known], truth[known], table.population[unseen], seed
-        )
-        return truth[unseen], found
+    if candidate in DENSE:
+        make = DENSE[candidate]
+        cells = table.population
+        return truth[unseen], dense_scores(make, cells[known], truth[known], cells[unseen], seed)
     settings = GNNSettings()
     if candidate == "listwise":
         settings = GNNSettings(training=TrainingSettings(order="listwise", ranking=1.0))
     predictor = GNNPredictor(table.kinds, settings, seed=seed, unknown="mean")
     if candidate == "pretrained":
-        cells = table.population[unlabelled]
-        predictor.pretrain(cells, components(cells))
+        predictor.pretrain(table.population[unlabelled], components=COMPONENTS)
     if candidate == "from-nasbench101":
         rows = np.random.default_rng(seed).permutation(len(other))[:UNLABELLED]
         accuracy = {"accuracy": other.column("val_acc_108")[rows]}
@@ -79,7 +73,14 @@ def scores(candidate: str, data_dir: Path, labels: int, seed: int) -> tuple[Scor
     return truth[unseen], predictor.predict(table.population[unseen]).mean
 
 
-CANDIDATES = ("message-passing", "listwise", "transformer", "pretrained", "from-nasbench101")
+CANDIDATES = (
+    "message-passing",
+    "listwise",
+    "transformer",
+    "flow",
+    "pretrained",
+    "from-nasbench101",
+)
 
 
 def measured(file: Path, work: Callable[[], tuple[Scores, Scores]]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from dagsmith.predictor.prediction import (
     check_columns,
     check_targets,
 )
+from dagsmith.predictor.principal_components import principal_components
 from dagsmith.predictor.settings import GNNSettings, Unknown
 from dagsmith.predictor.storage import SavedPredictor, read_predictor, write_predictor
 from dagsmith.predictor.threads import for_each
@@ -38,7 +39,8 @@ class GNNPredictor:
 
     Each component kind has its own encoder, gated messages run along and against the edges, and
     the ensemble is trained at once to meet the targets (on the scale of their normal scores) and
-    to order the pairs. `pretrain` learns first what is free: parameters, FLOPs, hardware cost.
+    to order the pairs. `pretrain` learns first what is free: parameters, FLOPs, hardware cost, and
+    what the graphs themselves tell.
     The same seed and data give the same predictor on one machine with one number of threads.
 
     Args:
@@ -128,23 +130,31 @@ class GNNPredictor:
     def pretrain(
         self,
         architectures: Architectures,
-        costs: Mapping[str, ArrayLike],
+        costs: Mapping[str, ArrayLike] | None = None,
         progress: Progress | None = None,
+        components: int = 0,
     ) -> Self:
         """Learn free labels, so that every later `fit` starts from what they taught.
+
+        Architectures without any label teach something, too: with `components`, the network learns
+        to answer that many principal components of their `GraphFeatures`.
 
         Args:
             architectures: any architectures of the space, not necessarily evaluated ones.
             costs: what is known of each, by name (``"parameters"``, ``"flops"``), ``[batch]`` each.
             progress: told the number of steps done and to do.
+            components: how many principal components to learn beside the costs; 0 is none.
 
         Raises:
-            PredictorError: no costs, or as for `fit`; the cost is named.
+            PredictorError: neither costs nor components, or as for `fit`; the cost is named.
         """
-        if not costs:
-            raise PredictorError("pretraining needs at least one cost; got none")
+        if not costs and components == 0:
+            raise PredictorError("pretraining needs at least one cost, or components; got none")
         population = as_population(architectures, self.kinds)
-        columns = [check_targets(population, values, name) for name, values in costs.items()]
+        known = dict(costs or {})
+        if components:
+            known |= principal_components(population, components)
+        columns = [check_targets(population, values, name) for name, values in known.items()]
         evaluated = Evaluated(
             population, np.stack(columns, axis=1), True, np.ones(len(population)), {}
         )

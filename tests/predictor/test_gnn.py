@@ -1,7 +1,9 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +15,7 @@ from dagsmith.predictor import (
     gnn,
     rank_correlation,
 )
+from dagsmith.predictor.principal_components import principal_components
 from dagsmith.predictor.settings import Order
 from dagsmith.predictor.testing import check_predictor
 from dagsmith.space import (
@@ -165,9 +168,34 @@ def test_pretraining_on_free_labels_helps_where_they_tell_something(space: NASRe
     assert taus[1] > taus[0] + 0.1
 
 
+def test_pretraining_on_architectures_without_labels(quick: GNNSettings) -> None:
+    space = NASBench201Space()
+    cells = space.decode_many(space.every_cell()[::41])
+    component = principal_components(cells, 3)
+    settings = replace(quick, graph_features=False, pretraining=TrainingSettings(epochs=20))
+    predictor = GNNPredictor(space.kinds, settings).pretrain(cells[:300], components=3)
+    # The network alone has made out what the graph features say, also of other cells.
+    assert predictor._pretrained is not None
+    answers = predictor._pretrained.score(cells[300:], torch.zeros(len(cells) - 300, 0)).mean(0)
+    ranking = rank_correlation(component["component 0"][300:], answers[:, 0], resamples=0).value
+    assert ranking is not None
+    # The sign of a component is open.
+    assert abs(ranking) > 0.7
+
+
+def test_components_are_learned_beside_costs(population: Population, quick: GNNSettings) -> None:
+    costs = {"cost": depth_like(population)}
+    predictor = GNNPredictor(population.vocabulary, quick)
+    predictor.pretrain(population, costs, components=2)
+    assert predictor._pretrained is not None
+    assert len(predictor._pretrained.scales) == 3
+    with pytest.raises(PredictorError, match="components is -1; expected at least 1"):
+        predictor.pretrain(population, costs, components=-1)
+
+
 def test_pretraining_names_the_cost_that_is_off(population: Population, quick: GNNSettings) -> None:
     predictor = GNNPredictor(population.vocabulary, quick)
-    with pytest.raises(PredictorError, match="at least one cost"):
+    with pytest.raises(PredictorError, match="at least one cost, or components"):
         predictor.pretrain(population, {})
     with pytest.raises(PredictorError, match="flops have 1 distinct"):
         predictor.pretrain(population, {"flops": np.ones(len(population))})
