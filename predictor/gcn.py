@@ -18,6 +18,7 @@ from dagsmith.predictor.prediction import (
     check_targets,
 )
 from dagsmith.predictor.pyg import to_pyg
+from dagsmith.predictor.settings import check_counts, check_positive
 from dagsmith.predictor.threads import one_thread
 from dagsmith.predictor.training import check_converged
 from dagsmith.space import Vocabulary
@@ -44,11 +45,8 @@ class GCNSettings:
     learning_rate: float = 3e-3
 
     def __post_init__(self) -> None:
-        for name in ("members", "dim", "layers", "epochs", "batch"):
-            if getattr(self, name) < 1:
-                raise PredictorError(f"{name} is {getattr(self, name)}; expected at least 1")
-        if not self.learning_rate > 0:
-            raise PredictorError(f"learning_rate is {self.learning_rate}; expected above 0")
+        check_counts(self, "members", "dim", "layers", "epochs", "batch")
+        check_positive(self, "learning_rate")
 
 
 class GCNPredictor:

@@ -21,6 +21,8 @@ from dagsmith.predictor.prediction import (
     as_population,
     check_targets,
 )
+from dagsmith.predictor.ridge import inverse_spread
+from dagsmith.predictor.settings import check_counts, check_not_negative, check_positive
 from dagsmith.predictor.target_scale import TargetScale
 from dagsmith.predictor.threads import one_thread
 from dagsmith.predictor.training import check_converged
@@ -52,14 +54,9 @@ class MLPSettings:
     margin: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("members", "dim", "layers", "epochs", "batch"):
-            if getattr(self, name) < 1:
-                raise PredictorError(f"{name} is {getattr(self, name)}; expected at least 1")
-        if not (self.learning_rate > 0 and self.margin > 0 and self.weight_decay >= 0):
-            raise PredictorError(
-                f"learning_rate is {self.learning_rate}, margin {self.margin}, weight_decay "
-                f"{self.weight_decay}; expected the first two above 0, the last at least 0"
-            )
+        check_counts(self, "members", "dim", "layers", "epochs", "batch")
+        check_positive(self, "learning_rate", "margin")
+        check_not_negative(self, "weight_decay")
 
 
 class MLPPredictor:
@@ -154,10 +151,7 @@ class _Columns:
         rows = np.concatenate(
             [encoding.transform(population), extra_columns(population, extras, names)], axis=1
         )
-        spread = rows.std(axis=0)
-        # A column that never varied gets no say, now or later.
-        factor = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-9)
-        return _Columns(encoding, names, rows.mean(axis=0), factor)
+        return _Columns(encoding, names, rows.mean(axis=0), inverse_spread(rows))
 
     def transform(self, population: Population, extras: Extras | None) -> Tensor:
         further = extra_columns(population, extras, self.extras)

@@ -9,6 +9,15 @@ PENALTIES = tuple(10.0**power for power in range(-6, 5))
 """Candidate penalties, relative to the number of labels: the columns are standardised."""
 
 
+def inverse_spread(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One over each column's standard deviation, ``[columns]``; 0 where it never varied.
+
+    So what never varied gets no say, now or later.
+    """
+    spread = columns.std(axis=0)
+    return np.asarray(np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-9))
+
+
 @dataclass(frozen=True)
 class Ridge:
     r"""Linear maps :math:`y_t = b_t + ((x - c) \odot f)\,W_t`, with squared penalties on W.
@@ -48,9 +57,7 @@ class Ridge:
         """
         count = len(columns)
         weight = np.ones(count) if weights is None else weights / weights.mean()
-        spread = columns.std(axis=0)
-        # A column that never varied gets no say, now or later.
-        factor = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-9)
+        factor = inverse_spread(columns)
         centre = np.average(columns, axis=0, weights=weight)
         offset = np.average(targets, axis=0, weights=weight)
         root = np.sqrt(weight)[:, None]

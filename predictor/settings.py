@@ -11,6 +11,27 @@ Order = Literal["pairwise", "listwise"]
 """What a ranking loss looks at."""
 
 
+def check_counts(settings: object, *names: str) -> None:
+    """Raise PredictorError for the first of these fields that is below 1."""
+    for name in names:
+        if getattr(settings, name) < 1:
+            raise PredictorError(f"{name} is {getattr(settings, name)}; expected at least 1")
+
+
+def check_positive(settings: object, *names: str) -> None:
+    """Raise PredictorError for the first of these fields that is not above 0."""
+    for name in names:
+        if not getattr(settings, name) > 0:
+            raise PredictorError(f"{name} is {getattr(settings, name)}; expected above 0")
+
+
+def check_not_negative(settings: object, *names: str) -> None:
+    """Raise PredictorError for the first of these fields that is not at least 0."""
+    for name in names:
+        if not getattr(settings, name) >= 0:
+            raise PredictorError(f"{name} is {getattr(settings, name)}; expected at least 0")
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
     """How an ensemble is trained.
@@ -49,11 +70,8 @@ class TrainingSettings:
             raise PredictorError(
                 f"order is {self.order!r}; expected one of {', '.join(get_args(Order))}"
             )
-        if not (self.learning_rate > 0 and self.margin > 0 and self.weight_decay >= 0):
-            raise PredictorError(
-                f"learning_rate is {self.learning_rate}, margin {self.margin}, weight_decay "
-                f"{self.weight_decay}; expected the first two above 0, the last at least 0"
-            )
+        check_positive(self, "learning_rate", "margin")
+        check_not_negative(self, "weight_decay")
         if min(self.regression, self.ranking) < 0 or self.regression + self.ranking == 0:
             raise PredictorError(
                 f"loss weights regression {self.regression} and ranking {self.ranking}; "
@@ -88,6 +106,4 @@ class GNNSettings:
     )
 
     def __post_init__(self) -> None:
-        for name in ("members", "dim", "rounds"):
-            if getattr(self, name) < 1:
-                raise PredictorError(f"{name} is {getattr(self, name)}; expected at least 1")
+        check_counts(self, "members", "dim", "rounds")

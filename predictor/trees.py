@@ -20,6 +20,7 @@ from dagsmith.predictor.prediction import (
     as_population,
     check_targets,
 )
+from dagsmith.predictor.settings import check_counts
 from dagsmith.predictor.target_scale import TargetScale
 from dagsmith.space import Population, Vocabulary
 
@@ -37,8 +38,7 @@ class ForestSettings:
     features: float = 1 / 3
 
     def __post_init__(self) -> None:
-        if self.trees < 1:
-            raise PredictorError(f"trees is {self.trees}; expected at least 1")
+        check_counts(self, "trees")
         _check_part("features", self.features)
 
 
@@ -63,9 +63,7 @@ class BoostingSettings:
     features: float = 0.2
 
     def __post_init__(self) -> None:
-        for name in ("members", "trees", "depth"):
-            if getattr(self, name) < 1:
-                raise PredictorError(f"{name} is {getattr(self, name)}; expected at least 1")
+        check_counts(self, "members", "trees", "depth")
         for name in ("learning_rate", "rows", "features"):
             _check_part(name, getattr(self, name))
 

@@ -47,25 +47,6 @@ def test_it_learns_a_target_of_the_paths(predictor: Trees) -> None:
     assert tau > 0.8
 
 
-@BOTH
-def test_seeds_matter_and_the_global_generator_does_not(
-    predictor: Trees, population: Population
-) -> None:
-    targets = population.present.sum(axis=1) + 0.01 * np.arange(len(population))
-
-    def samples(seed: int) -> list[float]:
-        fitted = quick(predictor, population.vocabulary, seed).fit(population, targets)
-        return [float(answer) for answer in fitted.predict(population).samples.ravel()]
-
-    np.random.seed(1)  # noqa: NPY002
-    first = samples(0)
-    after = np.random.random()  # noqa: NPY002
-    np.random.seed(1)  # noqa: NPY002
-    assert np.random.random() == after  # noqa: NPY002
-    assert samples(0) == first
-    assert samples(1) != first
-
-
 def test_members_of_boosting_differ(population: Population) -> None:
     targets = np.random.default_rng(0).normal(size=len(population))
     boosting = BoostingPredictor(population.vocabulary, BoostingSettings(members=3, trees=20))
