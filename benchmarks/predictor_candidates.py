@@ -4,6 +4,9 @@
 
 - ``message-passing``: `GNNPredictor` with its defaults;
 - ``listwise``: with the listwise loss instead of the pairwise hinge;
+- ``deep-sets``: the default without edges: it sees which nodes there are, and nothing else;
+- ``boosting``: gradient boosting on graph features (`BoostingPredictor`);
+- ``attention``: attention to what a node reads and what reads it (`transformer.py`);
 - ``transformer``: attention over the nodes, biased by shortest paths (`transformer.py`);
 - ``flow``: information flows through the graph, node after node, and back (`flow.py`);
 - ``pretrained``: the default, pre-trained on 1,000 other cells without labels: on the first 8
@@ -20,7 +23,8 @@ import json
 import os
 import time
 from collections.abc import Callable
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +33,21 @@ import torch
 from dense_training import dense_scores
 from flow import FlowNetwork
 from numpy.typing import NDArray
+from torch import nn
 from transformer import TransformerNetwork
 
 from dagsmith.data.public_tables import nasbench101, nasbench201
 from dagsmith.data.tables import EvaluatedTable
-from dagsmith.predictor import GNNPredictor, GNNSettings, TrainingSettings
+from dagsmith.predictor import BoostingPredictor, GNNPredictor, GNNSettings, TrainingSettings
 from dagsmith.predictor.metrics import kendall_tau
 
 RANKED, UNLABELLED, COMPONENTS = 4000, 1000, 8
 Scores = NDArray[np.float64]
-DENSE = {"transformer": TransformerNetwork, "flow": FlowNetwork}
+DENSE: dict[str, Callable[[int, int, int, int, int], nn.Module]] = {
+    "attention": partial(TransformerNetwork, neighbours_only=True),
+    "transformer": TransformerNetwork,
+    "flow": FlowNetwork,
+}
 """Networks on padded batches."""
 
 
@@ -55,31 +64,32 @@ def scores(candidate: str, data_dir: Path, labels: int, seed: int) -> tuple[Scor
     order = np.random.default_rng(seed).permutation(len(table))
     known, rest = order[:labels], order[labels:]
     unseen, unlabelled = rest[:RANKED], rest[RANKED : RANKED + UNLABELLED]
+    cells = table.population
     if candidate in DENSE:
         make = DENSE[candidate]
-        cells = table.population
         return truth[unseen], dense_scores(make, cells[known], truth[known], cells[unseen], seed)
+    if candidate == "boosting":
+        boosting = BoostingPredictor(table.kinds, seed=seed).fit(cells[known], truth[known])
+        return truth[unseen], boosting.predict(cells[unseen]).mean
+    if candidate == "deep-sets":
+        cells = replace(cells, edges=np.zeros_like(cells.edges))
     settings = GNNSettings()
     if candidate == "listwise":
         settings = GNNSettings(training=TrainingSettings(order="listwise", ranking=1.0))
     predictor = GNNPredictor(table.kinds, settings, seed=seed, unknown="mean")
     if candidate == "pretrained":
-        predictor.pretrain(table.population[unlabelled], components=COMPONENTS)
+        predictor.pretrain(cells[unlabelled], components=COMPONENTS)
     if candidate == "from-nasbench101":
         rows = np.random.default_rng(seed).permutation(len(other))[:UNLABELLED]
         accuracy = {"accuracy": other.column("val_acc_108")[rows]}
         predictor.pretrain(other.population[rows], accuracy)
-    predictor.fit(table.population[known], truth[known])
-    return truth[unseen], predictor.predict(table.population[unseen]).mean
+    predictor.fit(cells[known], truth[known])
+    return truth[unseen], predictor.predict(cells[unseen]).mean
 
 
 CANDIDATES = (
-    "message-passing",
-    "listwise",
-    "transformer",
-    "flow",
-    "pretrained",
-    "from-nasbench101",
+    *("message-passing", "listwise", "deep-sets", "boosting"),
+    *(*DENSE, "pretrained", "from-nasbench101"),
 )
 
 

@@ -2,7 +2,9 @@
 
 Every node attends to every other one of its graph; how much, depends also on how they lie to each
 other: so many edges ahead, so many behind, or neither reaches the other (Graphormer: Ying et al.,
-NeurIPS 2021, arXiv 2106.05234, with directed distances).
+NeurIPS 2021, arXiv 2106.05234, with directed distances). With `neighbours_only` it attends to what
+it reads, what reads it, and itself: graph attention (Velickovic et al., ICLR 2018, arXiv
+1710.10903), with the dot products of a transformer.
 """
 
 import torch
@@ -23,8 +25,8 @@ class _Layer(nn.Module):
         self.norms = nn.ModuleList(EnsembleNorm(members, dim) for _ in range(2))
         self.bias = nn.Parameter(torch.zeros(members, 2 * FAR + 2, heads))
 
-    def forward(self, hidden: Tensor, relation: Tensor, absent: Tensor) -> Tensor:
-        """``[members, batch, nodes, dim]`` to the same."""
+    def forward(self, hidden: Tensor, relation: Tensor, hidden_from: Tensor) -> Tensor:
+        """``[members, batch, nodes, dim]`` to the same; `hidden_from` is a mask of pairs."""
         members, batch, nodes, dim = hidden.shape
 
         def rows(layer: nn.Module, values: Tensor) -> Tensor:
@@ -35,7 +37,7 @@ class _Layer(nn.Module):
         query, key, value = parts.view(members, batch, nodes, 3, self.heads, -1).unbind(3)
         weight = torch.einsum("mbihd,mbjhd->mbhij", query, key) / (dim // self.heads) ** 0.5
         weight = weight + self.bias[:, relation].permute(0, 1, 4, 2, 3)
-        weight = weight.masked_fill(absent[None, :, None, None, :], float("-inf")).softmax(-1)
+        weight = weight.masked_fill(hidden_from[None, :, None], float("-inf")).softmax(-1)
         heard = torch.einsum("mbhij,mbjhd->mbihd", weight, value).reshape(hidden.shape)
         hidden = hidden + rows(self.out, heard)
         return hidden + rows(
@@ -48,8 +50,17 @@ class TransformerNetwork(nn.Module):
 
     LAYERS = 3
 
-    def __init__(self, features: int, described: int, members: int, dim: int, seed: int) -> None:
+    def __init__(
+        self,
+        features: int,
+        described: int,
+        members: int,
+        dim: int,
+        seed: int,
+        neighbours_only: bool = False,
+    ) -> None:
         super().__init__()
+        self.neighbours_only = neighbours_only
         generator = torch.Generator().manual_seed(seed)
         self.members = members
         self.encode = EnsembleLinear(members, features, dim, generator, gain=3.0)
@@ -63,9 +74,13 @@ class TransformerNetwork(nn.Module):
         different = tokens.expand(self.members, -1, -1)
         encoding = self.mix(nn.functional.gelu(self.encode(different)))
         absent = dense.tokens < 0
+        hidden_from = absent[:, None].expand_as(dense.relation)
+        if self.neighbours_only:
+            near = torch.tensor([1, FAR + 1, 2 * FAR + 1])
+            hidden_from = ~torch.isin(dense.relation, near)
         hidden = encoding[:, dense.tokens.clamp(min=0)]
         for layer in self.layers:
-            hidden = layer(hidden, dense.relation, absent)
+            hidden = layer(hidden, dense.relation, hidden_from)
         present = (~absent)[None, :, :, None]
         mean = (hidden * present).sum(2) / present.sum(2)
         peak = hidden.masked_fill(~present, float("-inf")).amax(2)
