@@ -31,6 +31,9 @@ from dagsmith.space import SPACES, ClickSpace, Genotype, NASRecPIMSpace, Populat
 
 PICTURES = "pictures"
 """Folder of the drawings that the dashboard shows, in the run's directory."""
+BLOCKS, PLUS_BLOCKS = 7, 2
+"""Choice blocks where none are asked for: those of NASRec, and fewer beside the streams of
+ctr-plus, where seven of them would cost ten times what all else does."""
 RANKED_BY = ("logloss", "auc")
 """The metrics that a search may put first."""
 
@@ -94,7 +97,7 @@ class Job:
         return SPACES[settings.space](
             len(self.dataset.dense_features),
             len(self.dataset.fields),
-            blocks=settings.blocks,
+            blocks=settings.blocks or (PLUS_BLOCKS if settings.space == "ctr-plus" else BLOCKS),
             widths=settings.widths or None,
             embedding_dim=settings.embedding_dim,
         )

@@ -34,6 +34,8 @@ SYNTHETIC_ROWS = 120_000
 """Rows of the synthetic click log, unless asked otherwise."""
 INITIAL = 32
 """Random architectures before the sampler's first proposal; fewer in a short search."""
+AT_ONCE = 4
+"""Candidates per core that are trained shortly together: some take longer than others."""
 
 
 def stage_data(job: Job) -> dict[str, Any]:
@@ -103,7 +105,7 @@ def stage_search(job: Job) -> dict[str, Any]:
         pages=job.pages,
         limits=job.limits,
         first=np.stack(list(job.handmade.values())) if job.handmade else None,
-        at_once=trainings_at_once(job) if job.evaluator == "short-training" else 1,
+        at_once=AT_ONCE * trainings_at_once(job) if job.evaluator == "short-training" else 1,
     )
     if summary.failed == summary.evaluated:
         raise RunError(f"all {summary.evaluated} evaluations failed; the study says why")

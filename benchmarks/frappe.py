@@ -119,7 +119,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--models", nargs="*", default=list(MODELS))
     parser.add_argument("--space", default="ctr-plus")
-    parser.add_argument("--blocks", type=int, default=7)
+    parser.add_argument("--blocks", type=int, help="else as many as a search has in the space")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--trials", type=int, default=300)
     parser.add_argument("--embedding-dim", type=int, default=16)

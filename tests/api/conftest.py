@@ -7,6 +7,7 @@ from dagsmith.settings import SearchSettings
 
 TINY = SearchSettings(
     rows=3000,
+    space="nasrec-small",
     blocks=2,
     widths=(16, 32),
     embedding_dim=8,

@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
-from dagsmith.data import Evaluator
+from dagsmith.data import Evaluation, Evaluator
 from dagsmith.search import (
     Design,
     MetropolisHastingsSampler,
@@ -363,3 +363,53 @@ def test_what_a_search_begins_with_must_be_of_its_space(
             trials=3,
             first=np.zeros((2, 3), np.int16),
         )
+
+
+@pytest.mark.parametrize("sampler", ["mh", "evolution"])
+def test_asked_for_several_at_once_the_trials_are_the_same(
+    tmp_path: Path, space: SearchSpace, evaluator: Callable, predictor: Callable, sampler: str
+) -> None:
+    def run(file: str, at_once: int, trials: int, table: object) -> optuna.Study:
+        study = open_study(tmp_path / file, "a", space, (Objective("logloss", "minimize"),))
+        settings = MetropolisHastingsSettings(initial=8, warm_up=64, chains=16, steps=4)
+        run_search(
+            study,
+            space,
+            table,  # type: ignore[arg-type]
+            sampler=lambda seed: (
+                MetropolisHastingsSampler(space, predictor=predictor, settings=settings, seed=seed)
+                if sampler == "mh"
+                else make_sampler(sampler, space, seed, initial=8)
+            ),
+            trials=trials,
+            initial=10,
+            batch=6,
+            at_once=at_once,
+        )
+        return study
+
+    # Some fail, which must not cost the others of their group.
+    alone = run("one.db", 1, 25, evaluator(fail=[3, 9]))
+    asked: list[int] = []
+
+    class Counting:
+        fidelity = "table"
+
+        def __init__(self) -> None:
+            self.table = evaluator(fail=[3, 9])
+
+        def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+            asked.append(len(architectures))
+            if sum(asked) > 13 and len(asked) < 5:
+                raise KeyboardInterrupt
+            return list(self.table.evaluate(architectures))
+
+    counting = Counting()
+    with pytest.raises(KeyboardInterrupt):
+        run("four.db", 4, 25, counting)
+    assert asked == [4, 4, 2, 4]
+    together = run("four.db", 4, 25, counting)
+    # What was interrupted is taken up as a group; no more are evaluated than were asked for.
+    assert asked[4] == 4
+    assert sum(asked) == 25 + 4
+    assert story(together) == story(alone)
