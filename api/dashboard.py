@@ -69,7 +69,7 @@ def serve_dashboard(
     """A server of optuna-dashboard, bound to its port; ``serve_forever`` runs it.
 
     Args:
-        storage: see `open_storage`.
+        storage: see `open_storage`; a file must be there.
         artifacts: folder of drawings; it is made if it is not there.
         host: address to listen on.
         port: port to listen on; 0 takes a free one.
@@ -86,7 +86,7 @@ def serve_dashboard(
     store = None
     if artifacts is not None:
         store = FileSystemArtifactStore(str(writable_folder(artifacts)))
-    opened = open_storage(storage)
+    opened = open_storage(storage, create=False)
     application = import_module("optuna_dashboard").wsgi(opened, artifact_store=store)
     try:
         return make_server(host, port, application, _Server, _Quiet)

@@ -60,7 +60,7 @@ def _retrain(words: list[str]) -> int:
     from dagsmith.search.storage import open_storage, open_studies
 
     try:
-        studies = open_studies(open_storage(values.storage), values.study)
+        studies = open_studies(open_storage(values.storage, create=False), values.study)
         outcome = retrain(
             studies,
             values.store,

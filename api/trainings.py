@@ -12,6 +12,7 @@ from typing import Any
 
 import joblib
 import torch
+from joblib.parallel import get_active_backend
 
 from dagsmith.data import Dataset
 from dagsmith.files import write_text
@@ -156,9 +157,14 @@ def train_all(trainings: Sequence[Training], jobs: int, told: Told) -> None:
 
 def _side_by_side(trainings: Sequence[Training], jobs: int) -> None:
     threads = max(1, torch.get_num_threads() // jobs)
-    finished = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
+    # Ray's backend gives all results at the end only.
+    backend, _ = get_active_backend()
+    streams = getattr(backend, "supports_return_generator", False)
+    finished = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered" if streams else "list")(
         joblib.delayed(_train_apart)(training, threads) for training in trainings
     )
+    if not streams:
+        return
     try:
         for _ in finished:
             pass

@@ -179,8 +179,8 @@ class _Search:
 
     def run(self, trials: int, sizes: list[int]) -> SearchSummary:
         """Take up what is orphaned, then what is left of the last round, then draw the next one."""
-        release_dead_trials(self._study)
-        ledger = self._ledger = Ledger(self._study)
+        patiently(lambda: release_dead_trials(self._study))
+        ledger = self._ledger = patiently(lambda: Ledger(self._study))
         added = 0
         self._read_last_round()
         self._progress("search", ledger.evaluated, trials)
@@ -198,8 +198,7 @@ class _Search:
                 break
             elif self._exhausted or not self._draw_next(sizes):
                 self._wait()
-        if self._pages:
-            self._pages.update(final=True)
+        self._show(final=True)
         return SearchSummary(
             evaluated=ledger.evaluated,
             failed=ledger.failed,
@@ -215,6 +214,11 @@ class _Search:
             - self._evaluating
             - self._waiting,
         )
+
+    def _show(self, *, final: bool = False) -> None:
+        pages = self._pages
+        if pages:
+            patiently(lambda: pages.update(final=final))
 
     def _next_candidates(self, count: int) -> list[Candidate]:
         """Orphans, or else proposals that nobody has taken: the first ones for who is alone."""
@@ -256,8 +260,7 @@ class _Search:
             return False
         patiently(lambda: self._turn.write(drawn))
         self._candidates = self._proposals.candidates(drawn, self._ledger.claimed)
-        if self._pages:
-            self._pages.update()
+        self._show()
         return True
 
     def _draw_taken(self, last: int, number: int, sizes: list[int]) -> DrawnRound | None:

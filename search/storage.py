@@ -1,21 +1,18 @@
 """The storage of a study: an SQLite file that is cheap per trial, or any of Optuna's."""
 
 import os
-import sqlite3
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
-from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from dagsmith.search.errors import StudyError
 from dagsmith.search.quiet import quiet
+from dagsmith.search.storage_file import WatchedJournal, watch_sqlite
 from dagsmith.space.errors import nearest
 
 HEARTBEAT_SECONDS = 60
@@ -24,13 +21,17 @@ JOURNAL = "journal:///"
 """Begins the URL of an Optuna journal: a file that processes of one machine append to."""
 
 
-def open_storage(storage: str | Path | BaseStorage) -> BaseStorage:
+def open_storage(storage: str | Path | BaseStorage, *, create: bool = True) -> BaseStorage:
     """Open a storage by URL (``sqlite``, ``journal``, ``postgresql``), by file, or as it is.
 
     A path without ``://`` is an SQLite file; ``journal:///FILE`` is a journal of Optuna. SQLite
     runs with a write-ahead log and ``synchronous=NORMAL``: a crash of the process loses nothing, a
     power cut at most the last trials, and a transaction costs a fraction. Heartbeats are on, so
     that the trials of a process that died are found.
+
+    Args:
+        storage: where, or an open one.
+        create: make a file that is not there; those who only read want to be told instead.
 
     Raises:
         StudyError: a storage that cannot be reached or read, in one line without its password.
@@ -39,20 +40,19 @@ def open_storage(storage: str | Path | BaseStorage) -> BaseStorage:
         return storage
     text = os.fspath(storage)
     if text.startswith(JOURNAL):
-        return _open_journal(Path(text.removeprefix(JOURNAL)))
+        return _open_journal(Path(text.removeprefix(JOURNAL)), create)
     url = text if "://" in text else f"sqlite:///{Path(text)}"
     try:
         shown = make_url(url).render_as_string(hide_password=True)
         sqlite = make_url(url).get_backend_name() == "sqlite"
+        file = Path(make_url(url).database or "")
     except ArgumentError:
         raise StudyError(
             f"storage {text!r} is no URL; expected a file, sqlite:///FILE or "
             "postgresql://USER@HOST/DATABASE"
         ) from None
     if sqlite:
-        folder = Path(make_url(url).database or ".").parent
-        if not folder.is_dir():
-            raise StudyError(f"cannot open storage {shown}: folder {folder} does not exist")
+        _check_file(file, shown, create)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -66,18 +66,24 @@ def open_storage(storage: str | Path | BaseStorage) -> BaseStorage:
         raise StudyError(f"cannot open storage {shown}: {_missing(error)}") from None
     except (SQLAlchemyError, RuntimeError, OSError) as error:
         raise StudyError(f"cannot open storage {shown}: {_reason(error)}") from None
-    if sqlite:
-        event.listen(opened.engine, "connect", _tune)
+    if sqlite and file.name not in ("", ":memory:"):
+        watch_sqlite(opened.engine, file)
         # Connections opened so far are not tuned yet.
         opened.engine.dispose()
     return opened
 
 
-def _open_journal(file: Path) -> BaseStorage:
+def _check_file(file: Path, shown: str | Path, create: bool) -> None:
     if not file.parent.is_dir():
-        raise StudyError(f"cannot open storage {file}: folder {file.parent} does not exist")
+        raise StudyError(f"cannot open storage {shown}: folder {file.parent} does not exist")
+    if not create and not file.is_file():
+        raise StudyError(f"cannot open storage {shown}: there is no such file")
+
+
+def _open_journal(file: Path, create: bool) -> BaseStorage:
+    _check_file(file, file, create)
     try:
-        return JournalStorage(JournalFileBackend(str(file)))
+        return JournalStorage(WatchedJournal(file))
     except (OSError, ValueError, KeyError) as error:
         raise StudyError(f"cannot open storage {file}: {_reason(error)}") from None
 
@@ -96,12 +102,6 @@ def open_studies(storage: BaseStorage, names: Sequence[str]) -> list[optuna.Stud
         return [
             optuna.load_study(study_name=name, storage=storage) for name in dict.fromkeys(names)
         ]
-
-
-def _tune(connection: Any, _: object) -> None:
-    if isinstance(connection, sqlite3.Connection):
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def _reason(error: BaseException) -> str:

@@ -142,10 +142,10 @@ class StudyPages:
         storage, study = self._study._storage, self._study._study_id
         written = storage.get_study_system_attrs(study)
         for trial in fresh:
-            self._noted.add(trial.number)
             # A note that somebody has written or changed stays.
             if f"dashboard:{trial._trial_id}:note_ver" not in written:
                 self._write_note(trial, trial_note(trial, trials))
+            self._noted.add(trial.number)
 
     def _write_note(self, trial: FrozenTrial, text: str) -> None:
         """As `optuna_dashboard.save_note` does, which takes no finished trial."""

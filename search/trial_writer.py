@@ -2,18 +2,20 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Event, Thread
 from typing import Any
 
 import optuna
-from optuna.storages._heartbeat import get_heartbeat_thread
+from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.trial import FrozenTrial, TrialState
 
 from dagsmith.data.evaluations import Evaluation
 from dagsmith.search.errors import SearchError
 from dagsmith.search.objectives import Objective
+from dagsmith.search.patience import LOST
 from dagsmith.search.record import (
     ARCHITECTURE,
     COST,
@@ -110,12 +112,21 @@ class TrialWriter:
 
     @contextmanager
     def heartbeat(self, trial_id: int) -> Iterator[None]:
-        """Tell the storage that the trial lives, while the block runs."""
-        thread = get_heartbeat_thread(trial_id, self._storage)
+        """Tell the storage that the trial lives, while the block runs.
+
+        Optuna's own thread ends with the first beat that a lost storage does not take.
+        """
+        storage = self._storage
+        if not isinstance(storage, BaseHeartbeat) or not storage.get_heartbeat_interval():
+            yield
+            return
+        ended = Event()
+        thread = Thread(target=_beat, args=(storage, trial_id, ended), daemon=True)
         thread.start()
         try:
             yield
         finally:
+            ended.set()
             thread.join()
 
     def finish(self, trial_id: int, candidate: Candidate, evaluation: Evaluation) -> bool:
@@ -167,3 +178,11 @@ class TrialWriter:
             if name not in names and math.isfinite(value):
                 notes[METRIC + name] = float(value)
         return notes
+
+
+def _beat(storage: BaseHeartbeat, trial_id: int, ended: Event) -> None:
+    while True:
+        with suppress(*LOST):
+            storage.record_heartbeat(trial_id)
+        if ended.wait(storage.get_heartbeat_interval()):
+            return

@@ -66,7 +66,7 @@ def test_torchrun_does_one_search(tmp_path: Path) -> None:
 def test_the_others_wait_for_the_recipe_and_leave_a_trained_supernet_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained = list[str]()
+    trained = list[Path]()
     monkeypatch.setattr("dagsmith.other_ranks.POLL_S", 0.01)
     monkeypatch.setattr("dagsmith.other_ranks.train_shared", lambda job: trained.append(job.path))
 

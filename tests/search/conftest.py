@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -126,9 +127,61 @@ def logloss_flops() -> tuple[Objective, ...]:
     return (Objective("logloss", "minimize"), Objective("flops", "minimize", cost=True))
 
 
+class PostgreSQL:
+    """A server of our own on a free port, that can be stopped and started again."""
+
+    def __init__(self, postgres: str, initdb: str, user: str | None) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        # Not below pytest's folder, which other users may not enter.
+        self._folder = tempfile.mkdtemp(prefix="dagsmith-postgres-")
+        if user:
+            shutil.chown(self._folder, user)
+        self._postgres, self._user = postgres, user
+        self.url = f"postgresql://dagsmith@127.0.0.1:{self._port}"
+        options = ["-U", "dagsmith", "--auth=trust", "--encoding=UTF8", "--no-sync"]
+        subprocess.run(
+            [initdb, "-D", f"{self._folder}/data", *options],
+            check=True,
+            capture_output=True,
+            user=user,
+            cwd=self._folder,
+        )
+
+    def start(self) -> None:
+        """Start it, and wait until it lets somebody in."""
+        import psycopg
+
+        options = ["-p", str(self._port), "-k", self._folder, "-c", "listen_addresses=127.0.0.1"]
+        self._server = subprocess.Popen(
+            [self._postgres, "-D", f"{self._folder}/data", *options, "-c", "fsync=off"],
+            user=self._user,
+            cwd=self._folder,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(600):
+            try:
+                psycopg.connect(f"{self.url}/postgres").close()
+                break
+            except psycopg.OperationalError:
+                time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Stop it at once, whoever is connected: its "immediate shutdown"."""
+        self._server.send_signal(signal.SIGQUIT)
+        self._server.wait(60)
+
+    def remove(self) -> None:
+        """Stop it if it runs, and forget its data."""
+        self._server.terminate()
+        self._server.wait(60)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="module")
-def postgres_server() -> Iterable[str]:
-    """A PostgreSQL of our own, gone in the end; its URL without a database."""
+def postgres_server() -> Iterable[PostgreSQL]:
+    """A PostgreSQL of our own, gone in the end."""
     pytest.importorskip("psycopg", reason="psycopg is not installed (extra postgres)")
     # Debian keeps them out of the path.
     places = [os.environ.get("PATH", ""), *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
@@ -143,53 +196,23 @@ def postgres_server() -> Iterable[str]:
         user = next((name for name in ("postgres", "nobody") if name in known), None)
         if user is None:
             pytest.skip("PostgreSQL does not run as root, and there is no other user for it")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # Not below pytest's folder, which other users may not enter.
-    folder = tempfile.mkdtemp(prefix="dagsmith-postgres-")
-    if user:
-        shutil.chown(folder, user)
-    data = f"{folder}/data"
-    subprocess.run(
-        [initdb, "-D", data, "-U", "dagsmith", "--auth=trust", "--encoding=UTF8", "--no-sync"],
-        check=True,
-        capture_output=True,
-        user=user,
-        cwd=folder,
-    )
-    options = ["-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
-    server = subprocess.Popen(
-        [postgres, "-D", data, *options], user=user, cwd=folder, stderr=subprocess.DEVNULL
-    )
+    server = PostgreSQL(postgres, initdb, user)
     try:
-        for _ in range(600):
-            with socket.socket() as attempt:
-                if attempt.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        yield f"postgresql://dagsmith@127.0.0.1:{port}"
+        server.start()
+        yield server
     finally:
-        server.terminate()
-        server.wait(60)
-        shutil.rmtree(folder, ignore_errors=True)
+        server.remove()
 
 
 @pytest.fixture
-def postgresql(postgres_server: str, request: pytest.FixtureRequest) -> str:
+def postgresql(postgres_server: PostgreSQL, request: pytest.FixtureRequest) -> str:
     """The URL of an empty database of a real PostgreSQL."""
     import psycopg
 
     name = f"t{zlib.crc32(request.node.name.encode())}"
-    for _ in range(100):
-        try:
-            with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as connection:
-                connection.execute(f'CREATE DATABASE "{name}"')
-            break
-        except psycopg.OperationalError:
-            # It listens a moment before it lets anybody in.
-            time.sleep(0.1)
-    return f"{postgres_server}/{name}"
+    with psycopg.connect(f"{postgres_server.url}/postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return f"{postgres_server.url}/{name}"
 
 
 @pytest.fixture(autouse=True)
