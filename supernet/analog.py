@@ -154,7 +154,7 @@ def _short_factors() -> Iterator[None]:
     what a cell varies by is a draw in any case. oneDNN is then asked for every product, and is
     twice as fast as what torch takes else on some processors.
     """
-    products = torch.backends.mkldnn.matmul
+    products = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     before = products.fp32_precision
     products.fp32_precision = "bf16"
     try:

@@ -78,3 +78,14 @@ def test_bad_settings_are_named() -> None:
         Analog("trunc")  # type: ignore[arg-type]
     with pytest.raises(SpaceError, match="variation is -1"):
         Analog(variation=-1)
+
+
+def test_products_elsewhere_keep_their_precision() -> None:
+    torch.manual_seed(0)
+    left, right = torch.randn(64, 96), torch.randn(32, 96)
+    before = torch.backends.mkldnn.matmul.fp32_precision  # type: ignore[attr-defined]
+    expected = left @ right.t()
+    mapping = Mapping(8, 8, 64, 2, 1, 4)
+    Analog().arithmetic("place", mapping).product("weights", left, right)
+    assert torch.backends.mkldnn.matmul.fp32_precision == before  # type: ignore[attr-defined]
+    assert torch.equal(left @ right.t(), expected)

@@ -126,6 +126,32 @@ def test_a_network_sees_its_crossbars_in_evaluation_only(
     assert torch.equal(real(dense, ids), real(dense, ids))
 
 
+def test_an_ideal_network_has_no_chip(joint: NASRecPIMSpace, dataset: Dataset) -> None:
+    net = Hardware(adc_bits=4).equip(model(joint))
+    dense, ids, _ = to_tensors(dataset.valid.take(np.arange(32)), torch.device("cpu"))
+    bits, real = (Network(net, dataset.fields, analog=a).eval() for a in (None, Analog()))
+    real.ideal = True
+    assert torch.equal(bits(dense, ids), real(dense, ids))
+    trained = train_scratch(real, dataset, replace(DEFAULT, epochs=1), device="cpu", splits=())
+    assert not trained.model.ideal
+
+
+def test_mapped_subnets_are_scored_on_their_share_of_the_rows(
+    joint: NASRecPIMSpace, trained: Supernet, dataset: Dataset
+) -> None:
+    scoring = SubnetScoring(refit="none", score_rows=None)
+    plain, mapped = model(joint), Hardware().equip(model(joint))
+
+    def losses(rows: int | None) -> list[float]:
+        evaluator = SupernetEvaluator(trained, dataset, replace(scoring, mapped_rows=rows))
+        return [e.metrics["logloss"] for e in evaluator.evaluate([plain, mapped])]
+
+    whole, few = losses(None), losses(200)
+    assert whole[0] == few[0]
+    assert whole[1] != few[1]
+    assert losses(len(dataset.valid)) == losses(10**6) == whole
+
+
 def test_quantised_networks_learn(joint: NASRecPIMSpace, dataset: Dataset) -> None:
     net = Hardware(weight_bits=4, activation_bits=4, embedding_bits=4).equip(model(joint))
     recipe = replace(DEFAULT, epochs=2, batch_size=128, lr=5e-3, average=0.0)
