@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 from dagsmith.search.designs import Design, designed_proposals
 from dagsmith.search.drawing_turn import DrawnRound
 from dagsmith.search.ledger import round_of
+from dagsmith.search.limits import excess
 from dagsmith.search.record import (
     ARCHITECTURE,
     FIDELITY,
@@ -38,6 +39,10 @@ SamplerFactory = Callable[[int], BaseSampler]
 """From a seed to a fresh sampler, such as ``lambda seed: make_sampler("tpe", space, seed)``."""
 
 
+_DRAWN = 16
+"""Architectures drawn for each of round 0 where there are budgets, which few of them may meet."""
+
+
 class Proposing:
     """Draws the rounds of a search.
 
@@ -49,7 +54,7 @@ class Proposing:
         costs: computes costs of populations.
         design: how the architectures of round 0 are chosen.
         pages: draws the architectures for the dashboard.
-        limits: budgets, as constraints for Optuna's samplers.
+        limits: budgets, as constraints for Optuna's samplers; round 0 keeps to them.
         fidelity: of the evaluator.
         first: what round 0 begins with, ``[count, slots]``.
     """
@@ -140,10 +145,17 @@ class Proposing:
     def _initial(self, record: Record, size: int, rng: np.random.Generator) -> Proposals:
         """What is evaluated first in any case, and `size` architectures of the design."""
         if self._first is None or not len(self._first):
-            return designed_proposals(self._design, self._space, record, size, rng)
+            return self._designed(record, size, rng)
         rows, keys = first_unseen(self._space, self._first, record.seen, len(self._first))
-        others = designed_proposals(
-            self._design, self._space, record.with_seen(frozenset(keys)), size, rng
-        )
+        others = self._designed(record.with_seen(frozenset(keys)), size, rng)
         genotypes = np.vstack([self._first[rows], others.genotypes])
         return Proposals(genotypes, keys + others.keys)
+
+    def _designed(self, record: Record, size: int, rng: np.random.Generator) -> Proposals:
+        """Architectures of the design; of many drawn, those within budget (or nearest to it)."""
+        if not self._limits or self._costs is None:
+            return designed_proposals(self._design, self._space, record, size, rng)
+        many = designed_proposals(self._design, self._space, record, _DRAWN * size, rng)
+        far = excess(self._costs(self._space.decode_many(many.genotypes)), self._limits)
+        rows = np.sort(np.argsort(far, kind="stable")[:size])
+        return Proposals(many.genotypes[rows], tuple(many.keys[row] for row in rows))

@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 
 from dagsmith.data import Evaluation, Evaluator
 from dagsmith.search import (
+    CostLimit,
     Design,
     MetropolisHastingsSampler,
     MetropolisHastingsSettings,
@@ -348,6 +349,31 @@ def test_a_search_begins_with_what_it_is_given(
     # In pieces as in one go.
     run("pieces.db", 2, first)
     assert run("pieces.db", 9, first) == run("with.db", 9, first)
+
+
+def test_the_first_round_keeps_to_the_budgets(
+    tmp_path: Path, space: SearchSpace, evaluator: Callable, costs: Callable
+) -> None:
+    def sums(budgets: list[CostLimit]) -> list[float]:
+        study = open_study(
+            tmp_path / f"{len(budgets)}.db", "a", space, (Objective("logloss", "minimize"),)
+        )
+        run_search(
+            study,
+            space,
+            evaluator(),
+            sampler=lambda seed: make_sampler("random", space, seed),
+            trials=8,
+            initial=8,
+            costs=costs,
+            limits=budgets,
+        )
+        return [trial.user_attrs["costs.flops"] for trial in study.trials]
+
+    free = sums([])
+    budget = float(np.median(free))
+    assert max(free) > budget
+    assert max(sums([CostLimit("flops", budget)])) <= budget
 
 
 def test_what_a_search_begins_with_must_be_of_its_space(
