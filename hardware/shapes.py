@@ -1,6 +1,6 @@
 """What enters and leaves every node of a population of CTR architectures: widths, rows, vectors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +51,11 @@ class Shapes:
             at &= self.values["operator"] == choices.index(operator)
         return np.asarray(at)
 
+    def any(self, kinds: Sequence[str]) -> bool:
+        """Whether there is a node of one of these kinds."""
+        present = np.unique(self.kind)
+        return bool(np.isin([PLUS_KINDS.index[kind] for kind in kinds], present).any())
+
 
 def shapes(population: Population) -> Shapes:
     """Propagate sizes from the inputs, in one pass over the node positions.
@@ -70,36 +75,43 @@ def shapes(population: Population) -> Shapes:
     # What each node gives: a width, or rows of vectors of a dimension.
     sizes, vector = np.zeros(kind.shape), dim.copy()
     rules = _rules(found)
+    mixed = bool(found.of("field_attention").any())
     for target in range(population.node_count):
-        incoming = population.edges[:, target, :target]
-        used = int(np.bitwise_or.reduce(incoming, axis=None)) if incoming.size else 0
         for port in _PORTS:
-            if not used & bits.get(port, 0):
+            sources = population.sources(target, port)
+            if not sources.size:
                 continue
-            taken = (incoming & bits[port]) != 0
+            taken = (population.edges[:, target, sources] & bits[port]) != 0
             # A source gives either a width or rows, and every port takes what it is given.
-            into = np.where(taken, sizes[:, :target], 0.0)
-            # The inputs of an addition have one shape: it enters once.
-            once = into.max(axis=1, initial=0)
-            found.entering[port][:, target] = np.where(adds[:, target], once, into.sum(axis=1))
+            into = sizes[:, sources] * taken
+            total = into.sum(axis=1)
+            if adds[:, target].any():
+                # The inputs of an addition have one shape: it enters once.
+                total = np.where(adds[:, target], into.max(axis=1), total)
+            found.entering[port][:, target] = total
             if port == "dense":
                 edges[:, target] = taken.sum(axis=1)
             if port == "sparse":
-                dims = np.where(taken, vector[:, :target], 0.0)
-                dim[:, target] = np.where(
-                    taken.any(axis=1), dims.max(axis=1, initial=0), dim[:, target]
-                )
+                if mixed:
+                    dims = np.where(taken, vector[:, sources], 0.0)
+                    entered = taken.any(axis=1)
+                    dim[:, target] = np.where(entered, dims.max(axis=1), dim[:, target])
+                else:
+                    dims = dim[:, target, None]  # nothing changes the vectors' dimension
                 elements[:, target] = (into * dims).sum(axis=1)
-        vector[:, target] = dim[:, target]
-        for where, gives, become in rules:
-            at = where[:, target]
-            if at.any():
-                (vector if become else sizes)[at, target] = gives(target)[at]
+        if mixed:
+            vector[:, target] = dim[:, target]
+        for where, gives, become, targets in rules:
+            if targets[target]:
+                at = where[:, target]
+                values = vector if become else sizes
+                values[:, target] = np.where(at, gives(target), values[:, target])
     return found
 
 
-Rule = tuple[Where, Callable[[int], Matrix], bool]
-"""Which nodes, what they give by their position, and whether it is the vectors' dimension."""
+Rule = tuple[Where, Callable[[int], Matrix], bool, Where]
+"""Which nodes, what they give by their position, whether it is the vectors' dimension, and at which
+positions any row has such a node."""
 
 
 def _rules(found: Shapes) -> list[Rule]:
@@ -116,7 +128,7 @@ def _rules(found: Shapes) -> list[Rule]:
 
     sized = ("dense_input", "first_order", "dense_op", "layer", "mask_block")
     attends, added = among("field_attention"), found.of("merger", "add")
-    return [
+    rules: list[tuple[Where, Callable[[int], Matrix], bool]] = [
         (among(*sized, "sparse_input", "sparse_op", "cin"), lambda at: size[:, at], False),
         (among("field_gate") | found.of("merger", "fm"), lambda at: dense[:, at], False),
         (among("cross"), lambda at: entering["base"][:, at], False),
@@ -132,6 +144,7 @@ def _rules(found: Shapes) -> list[Rule]:
         ),
         (attends, lambda at: size[:, at] * found.values["heads"][:, at], True),
     ]
+    return [(*rule, rule[0].any(axis=0)) for rule in rules if rule[0].any()]
 
 
 def _columns(population: Population) -> tuple[NDArray[np.int64], dict[str, Matrix]]:

@@ -49,7 +49,9 @@ import numpy as np
 
 from dagsmith.hardware.shapes import ADDED_ROWS, Matrix, Shapes, Where, shapes
 from dagsmith.space import Population
+from dagsmith.space.ctr import KINDS, PLUS_KINDS
 
+_HAND_MADE = tuple(name for name in PLUS_KINDS if name not in KINDS)
 _MAPS = 5
 """Most linear maps of one node."""
 
@@ -92,19 +94,24 @@ class _Collected:
         bias: bool = True,
     ) -> None:
         """A map of `features` to `into`, applied `times` per sample, where `where` holds."""
-        at = (*np.nonzero(where), self.used[where])
+        node = np.nonzero(where)
+        if not node[0].size:
+            return
+        at = (*node, self.used[node])
         values = (features, into, times, into if bias else 0.0)
         for array, value in zip(self.maps, values, strict=True):
-            array[at] = np.broadcast_to(value, where.shape)[where]
-        self.used[where] += 1
+            array[at] = value[node] if isinstance(value, np.ndarray) else value
+        self.used[node] += 1
 
     def multiply(self, where: Where, count: Matrix) -> None:
         """A product of activations."""
-        self.products[where] += count[where]
+        if where.any():
+            self.products += np.where(where, count, 0.0)
 
     def combine(self, where: Where, count: Matrix) -> None:
         """Elementwise operations between activations."""
-        self.elementwise[where] += count[where]
+        if where.any():
+            self.elementwise += np.where(where, count, 0.0)
 
 
 def workload(population: Population) -> Workload:
@@ -116,7 +123,8 @@ def workload(population: Population) -> Workload:
     found = shapes(population)
     work = _Collected(found.kind.shape)
     _nasrec(found, work)
-    _hand_made(found, work)
+    if found.any(_HAND_MADE):
+        _hand_made(found, work)
     sums = found.entering["dense"] + found.elements + found.entering["pooled"]
     work.add(found.of("head"), sums, np.ones(sums.shape))
     inputs, outputs, uses, biases = work.maps

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,19 @@ class Population:
     def present(self) -> NDArray[np.bool_]:
         """Which node positions are used, ``[batch, nodes]``."""
         return np.asarray(self.kind != ABSENT)
+
+    @cached_property
+    def linked(self) -> NDArray[np.uint16]:
+        """Ports by which any row has an edge, as bits, ``[target, source]``.
+
+        What works on whole populations looks at these edges alone; there are few.
+        """
+        return np.asarray(np.bitwise_or.reduce(self.edges, axis=0))
+
+    def sources(self, target: int, port: str) -> NDArray[np.int64]:
+        """The node positions from which any row has an edge into `port` of `target`."""
+        bit = self.vocabulary.port_bit.get(port, 0)
+        return np.flatnonzero(self.linked[target] & bit)
 
     def __getitem__(self, rows: "NDArray[np.integer] | NDArray[np.bool_] | slice") -> "Population":
         return Population(

@@ -231,7 +231,9 @@ def _longest_path(population: Population, latency: Array) -> Array:
     """Latency of the slowest way through each graph, ``[batch]``."""
     done = np.zeros_like(latency)
     for node in range(population.node_count):
-        entering = population.edges[:, node, :node] != 0
-        waits = np.where(entering, done[:, :node], 0.0).max(axis=1, initial=0.0)
-        done[:, node] = waits + latency[:, node]
+        sources = np.flatnonzero(population.linked[node])
+        done[:, node] = latency[:, node]
+        if sources.size:
+            entering = population.edges[:, node, sources] != 0
+            done[:, node] += (done[:, sources] * entering).max(axis=1)
     return np.asarray(done.max(axis=1, initial=0.0))

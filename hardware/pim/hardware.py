@@ -145,8 +145,15 @@ class Knobs:
 
 def _tied(population: Population, port: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The node that enters each node at `port`, and whether there is one, ``[batch, nodes]``."""
-    at = (population.edges & population.vocabulary.port_bit[port]) != 0
-    return at.argmax(axis=2), at.any(axis=2)
+    bit = population.vocabulary.port_bit[port]
+    source = np.zeros(population.kind.shape, np.int64)
+    tied = np.zeros(population.kind.shape, bool)
+    for target in np.flatnonzero((population.linked & bit).any(axis=1)):
+        sources = population.sources(int(target), port)
+        at = (population.edges[:, target, sources] & bit) != 0
+        source[:, target] = sources[at.argmax(axis=1)]
+        tied[:, target] = at.any(axis=1)
+    return source, tied
 
 
 def _at_least(name: str, values: Array, low: int) -> None:

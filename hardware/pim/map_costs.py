@@ -34,7 +34,8 @@ def map_cost(maps: Maps, technology: Technology) -> MapCost:
     convert = np.ceil(maps.size / maps.adcs) / technology["adc.rate"]
     pulses = np.maximum(technology["crossbar.read_time"], convert) * counts.pulses
     busy = np.ceil(maps.uses / maps.replication) * pulses
-    added = np.ceil(np.log2(counts.row_tiles)) * technology["shift_add.time"]
+    # A head that only adds logits up has no rows.
+    added = np.ceil(np.log2(np.maximum(counts.row_tiles, 1))) * technology["shift_add.time"]
     carried = (maps.inputs + maps.outputs) * maps.activation_bits / technology["tile.buffer_rate"]
     return MapCost(
         counts=counts,

@@ -24,6 +24,9 @@ PIM_COSTS: dict[str, tuple[str, Callable[[PIMCost], NDArray[np.float64]]]] = {
 }
 """Unit and value of each: of one sample, the power at full throughput."""
 
+_ROWS = 512
+"""Architectures costed at a time: their arrays fit the cache."""
+
 
 def pim_costs(
     population: Population,
@@ -33,8 +36,12 @@ def pim_costs(
     table_rows: float = 0,
 ) -> dict[str, NDArray[np.float64]]:
     """Every cost of `PIM_COSTS`, ``{name: [batch]}``; see `pim_cost`."""
-    cost = pim_cost(population, hardware, technology, table_rows=table_rows)
-    return {name: np.asarray(value(cost)) for name, (_, value) in PIM_COSTS.items()}
+    parts = []
+    for start in range(0, max(1, len(population)), _ROWS):
+        part = population[slice(start, start + _ROWS)] if len(population) > _ROWS else population
+        cost = pim_cost(part, hardware, technology, table_rows=table_rows)
+        parts.append({name: np.asarray(value(cost)) for name, (_, value) in PIM_COSTS.items()})
+    return {name: np.concatenate([part[name] for part in parts]) for name in PIM_COSTS}
 
 
 @dataclass(frozen=True)

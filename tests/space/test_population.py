@@ -124,3 +124,14 @@ def test_an_unknown_port_is_named(space: NASRecSpace) -> None:
     )
     with pytest.raises(ArchitectureError, match="'sideways'"):
         Population.from_architectures([bad], space.kinds)
+
+
+def test_sources_are_where_some_row_has_an_edge(fixed: Population) -> None:
+    bits = fixed.vocabulary.port_bit
+    for target in range(fixed.node_count):
+        for port, bit in bits.items():
+            expected = np.flatnonzero((fixed.edges[:, target] & bit).any(axis=0))
+            assert np.array_equal(fixed.sources(target, port), expected)
+    assert fixed.sources(0, "no such port").size == 0
+    # What is cut out of a population has edges of its own.
+    assert not fixed[:0].linked.any()

@@ -20,8 +20,19 @@ from dagsmith.hardware.pim import (
     pim_costs,
 )
 from dagsmith.hardware.testing import check_cost_model
-from dagsmith.space import Architecture, Block, Edge, Node, Population, nasrec_full, published_nets
-from dagsmith.space.ctr import KINDS
+from dagsmith.space import (
+    HANDMADE,
+    SPACES,
+    Architecture,
+    Block,
+    Edge,
+    Node,
+    Population,
+    named_architecture,
+    nasrec_full,
+    published_nets,
+)
+from dagsmith.space.ctr import KINDS, PLUS_KINDS
 from dagsmith.space.pim import PIM_KINDS
 
 SPACE = nasrec_full(13, 26, blocks=4)
@@ -201,6 +212,37 @@ def test_hardware_nodes_cost_what_their_description_does(hardware: Hardware) -> 
     found, expected = pim_costs(joint), pim_costs(SOME[np.arange(4)], hardware)
     for name in PIM_COSTS:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", SPACES)
+@given(seed=st.integers(0, 2**31))
+@settings(max_examples=10)
+def test_a_population_costs_what_its_architectures_do(name: str, seed: int) -> None:
+    space = SPACES[name](13, 26, blocks=3)
+    genotypes = space.sample(5, np.random.default_rng(seed))
+    together = pim_costs(space.decode_many(genotypes), table_rows=1000)
+    for row, genotype in enumerate(genotypes):
+        alone = Population.from_architectures([space.decode(genotype)], space.kinds)
+        for cost, values in pim_costs(alone, table_rows=1000).items():
+            assert np.isfinite(values).all()
+            np.testing.assert_allclose(together[cost][row], values[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", HANDMADE)
+def test_hand_made_models_cost_the_same_among_others(name: str) -> None:
+    nets = [named_architecture(other, 13, 26, embedding_dim=16) for other in (name, *HANDMADE)]
+    found = pim_costs(Population.from_architectures(nets, PLUS_KINDS))
+    alone = pim_costs(Population.from_architectures(nets[:1], PLUS_KINDS))
+    for cost, values in alone.items():
+        assert np.isfinite(values).all()
+        np.testing.assert_allclose(found[cost][0], values[0], rtol=1e-12)
+
+
+def test_large_populations_are_costed_in_parts() -> None:
+    many = SOME[np.resize(np.arange(len(SOME)), 1030)]
+    few = pim_costs(SOME)
+    for cost, values in pim_costs(many).items():
+        assert np.array_equal(values, np.resize(few[cost], 1030))
 
 
 @pytest.mark.parametrize("name", PIM_COSTS)
