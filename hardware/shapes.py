@@ -104,8 +104,8 @@ def shapes(population: Population) -> Shapes:
         for where, gives, become, targets in rules:
             if targets[target]:
                 at = where[:, target]
-                values = vector if become else sizes
-                values[:, target] = np.where(at, gives(target), values[:, target])
+                given_to = vector if become else sizes
+                given_to[:, target] = np.where(at, gives(target), given_to[:, target])
     return found
 
 
@@ -144,7 +144,7 @@ def _rules(found: Shapes) -> list[Rule]:
         ),
         (attends, lambda at: size[:, at] * found.values["heads"][:, at], True),
     ]
-    return [(*rule, rule[0].any(axis=0)) for rule in rules if rule[0].any()]
+    return [(*rule, np.asarray(rule[0].any(axis=0))) for rule in rules if rule[0].any()]
 
 
 def _columns(population: Population) -> tuple[NDArray[np.int64], dict[str, Matrix]]:
