@@ -38,6 +38,7 @@ ENCODERS = ("vocabulary", "hashing")
 FORMATS = ("auto", "table", "criteo", "avazu", "kdd2012", "movielens")
 ON_ERROR = ("raise", "skip")
 DEVICES = ("auto", "cpu", "cuda")
+NORMS = ("none", "layer", "batch")
 EVALUATORS = ("auto", "supernet", "short-training")
 
 _LEAST = {"rows": 1000, "truth": 0, "seed": 0}
@@ -79,6 +80,7 @@ class SearchSettings:
         None, "L2 penalty of the embeddings; else the recipe's, which 'default' chooses on the data"
     )
     dropout: float | None = _option(None, "share of hidden outputs dropped; else the recipe's")
+    norm: str | None = _option(None, "of hand-made towers' layers; else each model's own", NORMS)
     learning_rate: float | None = _option(None, "peak learning rate; else the recipe's")
     evaluator: str = _option(
         "auto",
@@ -123,7 +125,8 @@ class SearchSettings:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value, choices = getattr(self, field.name), field.metadata["choices"]
-            if choices and value not in choices:
+            optional = value is None and field.default is None
+            if choices and value not in choices and not optional:
                 raise RunError(f"{field.name} is {value!r}; {nearest(str(value), choices)}")
             if field.name == "dropout" and value is not None and not 0 <= value < 1:
                 raise RunError(f"dropout is {value}; expected 0 or more, below 1")
@@ -178,8 +181,8 @@ class SearchSettings:
 
 _OF_TRAINING = (
     "data valid test label drop format schema time_column encoder min_count on_error rows "
-    "embedding_dim recipe embedding_l2 dropout learning_rate precision batch_size ensemble seed "
-    "device jobs"
+    "embedding_dim recipe embedding_l2 dropout norm learning_rate precision batch_size ensemble "
+    "seed device jobs"
 )
 TRAIN_SETTINGS = {name: name for name in _OF_TRAINING.split()} | {
     "scratch_epochs": "epochs",

@@ -272,6 +272,7 @@ def baseline(job: Job, name: str, recipe: Recipe | None = None) -> Architecture:
         len(job.dataset.fields),
         embedding_dim=job.settings.embedding_dim,
         dropout=(recipe or scratch_recipe(job)).dropout,
+        norm=job.settings.norm,
     )
 
 

@@ -1,8 +1,9 @@
 """The truth table: architectures trained from scratch, beside every cheaper opinion of them.
 
 Draws random architectures of a space (of ctr-plus the hand-made models first), trains each from
-scratch with some seeds, trains one supernet and scores them with it, takes their zero-cost scores
-and costs, and writes one parquet file with a data card (JSON) beside it:
+scratch with some seeds, trains one supernet and scores them with it, trains each shortly from the
+embeddings of FinalMLP, takes their zero-cost scores and costs, and writes one parquet file with a
+data card (JSON) beside it:
 
     python benchmarks/truth_table.py --data frappe --space ctr-plus --out runs/truth
 
@@ -28,6 +29,7 @@ from rank_correlation import frappe
 from dagsmith.data import Dataset, prepare_synthetic
 from dagsmith.files import write_text
 from dagsmith.hardware import Flops, Parameters, costs
+from dagsmith.network import restore, save_weights
 from dagsmith.predictor.metrics import rank_correlation
 from dagsmith.space import (
     HANDMADE,
@@ -37,12 +39,14 @@ from dagsmith.space import (
     CTRPlusSpace,
     Genotypes,
     SpaceError,
+    named_architecture,
 )
 from dagsmith.supernet import (
     PROXIES,
     RECIPES,
     Network,
     Recipe,
+    ShortTrainingEvaluator,
     SubnetScoring,
     Supernet,
     SupernetEvaluator,
@@ -173,6 +177,42 @@ def by_supernet(
     return columns, {**asdict(how), "seconds": round(trained.seconds, 1)}
 
 
+def by_short_training(
+    arguments: argparse.Namespace, dataset: Dataset, nets: Sequence[Architecture], recipe: Recipe
+) -> dict[str, list[float | None]]:
+    """Scores of short trainings that begin with the embeddings of FinalMLP, trained once in full."""
+    folder = arguments.out / f"short-{arguments.data}-{_mark(recipe)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    net = named_architecture(
+        "finalmlp",
+        len(dataset.dense_features),
+        len(dataset.fields),
+        embedding_dim=arguments.embedding_dim,
+        dropout=recipe.dropout,
+    )
+    network = Network(net, dataset.fields, seed=0, std=recipe.embedding_std)
+    weights = folder / "finalmlp.safetensors"
+    if not weights.exists():
+        trained = train_scratch(network, dataset, recipe, seed=0, splits=())
+        save_weights(weights, trained.model, net.key)
+    table = restore(weights, network, net.key).embedding
+    evaluator = ShortTrainingEvaluator(
+        dataset,
+        recipe,
+        table=None if table is None else table.weight.detach()[:, table.first :],
+        jobs=arguments.jobs,
+    )
+    files = [folder / f"{each.key}.json" for each in nets]
+    left = [(each, file) for each, file in zip(nets, files, strict=True) if not file.exists()]
+    for start in range(0, len(left), 4 * arguments.jobs):
+        group = left[start : start + 4 * arguments.jobs]
+        scored = evaluator.evaluate([each for each, _ in group])
+        for (_, file), found in zip(group, scored, strict=True):
+            write_text(file, json.dumps({**found.metrics, "seconds": found.seconds}))
+    rows = [json.loads(file.read_text()) for file in files]
+    return {f"short_{name}": [row.get(name) for row in rows] for name in (*METRICS, "seconds")}
+
+
 def without_training(
     dataset: Dataset, nets: Sequence[Architecture]
 ) -> dict[str, list[float | None]]:
@@ -235,7 +275,13 @@ def card(
         "columns": {
             "metrics": [name for name in table.columns if name.startswith(SPLITS)],
             "costs": ["parameters", "flops", "seconds"],
-            "fidelities": ["supernet_logloss", "supernet_auc", *PROXIES],
+            "fidelities": [
+                "supernet_logloss",
+                "supernet_auc",
+                "short_logloss",
+                "short_auc",
+                *PROXIES,
+            ],
         },
     }
 
@@ -296,6 +342,7 @@ def main() -> None:
     columns |= without_training(dataset, nets)
     scores, how = by_supernet(arguments, dataset, space, nets, recipe)
     columns |= scores
+    columns |= by_short_training(arguments, dataset, nets, recipe)
     columns |= from_scratch(arguments, dataset, nets, recipe)
     table = pl.DataFrame(columns)
     file = arguments.out / f"truth-{arguments.data}-{arguments.space}.parquet"
@@ -308,7 +355,7 @@ def main() -> None:
     known = table.drop_nulls(["valid_logloss"])
     for name in document["columns"]["fidelities"]:
         pair = known.drop_nulls([name])
-        sign = 1.0 if name == "supernet_logloss" else -1.0
+        sign = 1.0 if name.endswith("_logloss") else -1.0
         tau = rank_correlation(sign * pair[name].to_numpy(), pair["valid_logloss"].to_numpy())
         print(f"{name:18} tau {tau.value:+.3f} [{tau.low:+.3f}, {tau.high:+.3f}]")
     print(f"{len(table)} architectures in {file} ({file.stat().st_size / 1024:.0f} KiB)")

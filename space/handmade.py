@@ -69,6 +69,7 @@ def named_architecture(
     embedding_dim: int = 16,
     dropout: float = DROPOUT,
     hidden: Sequence[int] | None = None,
+    norm: str | None = None,
 ) -> Architecture:
     """A hand-made model, or a published network of NASRec, over the features of a data set.
 
@@ -80,9 +81,11 @@ def named_architecture(
         dropout: of the towers' layers; NASRec's networks take that of the recipe.
         hidden: widths of the (left) tower's layers, at most 4, where it has one; None has
             the model's own.
+        norm: how the towers' layers are normalised, one of `NORMS`; None has the model's own.
 
     Raises:
-        SpaceError: no such name, more layers than a tower has, or no field to build on.
+        SpaceError: no such name or normalisation, more layers than a tower has, or no field to
+            build on.
 
     Example:
         >>> net = named_architecture("dcnv2", 13, 26)
@@ -100,6 +103,8 @@ def named_architecture(
             raise SpaceError(f"a tower of {len(hidden)} layers; expected 1 to {DEPTH}")
         if "left.depth" in params:
             params["left.depth"] = len(hidden)
+    if norm is not None:
+        params["norm"] = norm
     widths = hidden or (WIDTH,) * DEPTH
     for layer, width in enumerate(widths, 1):
         params[f"left.{layer}.width"] = width

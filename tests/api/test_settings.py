@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from dagsmith.data import FORMATS as DATA_FORMATS
 from dagsmith.errors import RunError
 from dagsmith.search import SAMPLERS as SEARCH_SAMPLERS
-from dagsmith.settings import FORMATS, RECIPES, SAMPLERS, SearchSettings
+from dagsmith.settings import FORMATS, NORMS, RECIPES, SAMPLERS, SearchSettings
+from dagsmith.space.ctr import NORMS as SPACE_NORMS
 from dagsmith.supernet.recipes import RECIPES as TRAINING_RECIPES
 
 
 def test_the_names_offered_are_those_that_exist() -> None:
+    assert set(NORMS) == set(SPACE_NORMS)
     assert set(SAMPLERS) == set(SEARCH_SAMPLERS)
     assert set(RECIPES) == set(TRAINING_RECIPES)
     assert set(FORMATS) == {"auto", *DATA_FORMATS}
@@ -44,6 +46,7 @@ def test_settings_survive_json(settings: SearchSettings) -> None:
         ({"drop": [1]}, "setting 'drop' is .*; expected a list of str"),
         ({"sampler": "metropolis"}, "sampler is 'metropolis'"),
         ({"space": "nasrec-smal"}, "did you mean 'nasrec-small'"),
+        ({"norm": "bacth"}, "did you mean 'batch'"),
         ({"evaluator": "supernett"}, "did you mean 'supernet'"),
         ({"short_rows": 0}, "short_rows is 0; expected at least 1"),
         ({"trials": 0}, "trials is 0; expected at least 1"),

@@ -152,6 +152,13 @@ def test_an_interrupted_run_goes_on(
         assert one["ensemble"] == other["ensemble"]
 
 
+def test_the_normalisation_of_towers_is_an_option(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, norm="layer", ensemble=False, scratch_seeds=1, rows=1000)
+    found = train_models(["dnn"], settings, tmp_path / "run")["models"][0]
+    nodes = Architecture.from_dict(found["architecture"]).nodes
+    assert {node["norm"] for node in nodes if node.kind == "layer"} == {"layer"}
+
+
 def test_mistakes_are_told_in_one_line(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,9 +47,22 @@ def test_the_towers_widths_can_be_given() -> None:
     assert widths("lr") == []
 
 
+@pytest.mark.parametrize("norm", ["none", "layer", "batch"])
+def test_the_towers_normalisation_can_be_given(norm: str) -> None:
+    for name in ("dnn", "dlrm", "finalmlp"):
+        net = named_architecture(name, 3, 5, norm=norm)
+        assert {node["norm"] for node in net.nodes if node.kind == "layer"} == {norm}
+    # What has no tower is what it was.
+    assert named_architecture("fm", 3, 5, norm=norm) == named_architecture("fm", 3, 5)
+    published = named_architecture("nasrec-kdd-small", 3, 10, norm=norm)
+    assert published == named_architecture("nasrec-kdd-small", 3, 10)
+
+
 def test_mistakes_are_named() -> None:
     with pytest.raises(SpaceError, match="'dcn2'; did you mean 'dcnv2'"):
         named_architecture("dcn2", 3, 5)
+    with pytest.raises(SpaceError, match="slot 'norm' has no choice 'bach'; did you mean 'batch'"):
+        named_architecture("dnn", 3, 5, norm="bach")
     with pytest.raises(SpaceError, match="5 layers; expected 1 to 4"):
         named_architecture("dnn", 3, 5, hidden=(8,) * 5)
 
