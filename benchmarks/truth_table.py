@@ -180,7 +180,7 @@ def by_supernet(
 def by_short_training(
     arguments: argparse.Namespace, dataset: Dataset, nets: Sequence[Architecture], recipe: Recipe
 ) -> dict[str, list[float | None]]:
-    """Scores of short trainings that begin with the embeddings of FinalMLP, trained once in full."""
+    """Scores of short trainings that begin with the embeddings of a fully trained FinalMLP."""
     folder = arguments.out / f"short-{arguments.data}-{_mark(recipe)}"
     folder.mkdir(parents=True, exist_ok=True)
     net = named_architecture(
