@@ -14,6 +14,8 @@ crossbars (ADCs, cells that vary), by one recipe, that of the model search:
 (c) the same model, its hardware searched afterwards with half as many evaluations;
 (d) model and hardware searched together (`nasrec-pim-small`, or `--space nasrec-pim`).
 
+(c) and (d) minimize log loss under budgets, shares of (b)'s costs (`codesign_search.py`).
+
 Of (c) and (d) candidates are raced (`codesign_race.py`). Of those whose validation log loss from
 scratch is at most (b)'s plus its standard deviation over the training seeds, the one that costs
 least stands for its arm ("at equal log loss"); where none is, the one with the best log loss does,
@@ -31,36 +33,31 @@ Everything lies below ``--out`` and is resumable: the same command goes on. It l
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from codesign_race import (
-    Candidate,
     Entry,
     Race,
-    costs_of,
     evaluated,
     fastest_equal,
     most_accurate,
     trained,
 )
 from codesign_report import compared, figure_gains, figure_hypervolume, hypervolumes, table
+from codesign_search import NoWorseThan, Searches
 
-from dagsmith.data.evaluations import Evaluator
 from dagsmith.files import write_text
 from dagsmith.hardware.pim import Hardware
 from dagsmith.job import Job
 from dagsmith.pipeline import STAGES
 from dagsmith.progress import reporter
 from dagsmith.run_directory import RunDirectory
-from dagsmith.search import make_sampler, open_study, parse_objectives, run_search
 from dagsmith.search.figure_style import duration
-from dagsmith.search.trials import Trials
 from dagsmith.settings import SearchSettings
-from dagsmith.space import Architecture, NASRecPIMSpace, RestrictedSpace, SearchSpace
 from dagsmith.training import baseline, subnet_evaluator
 
 TITLES = {
@@ -69,11 +66,8 @@ TITLES = {
     "c": "searched model, hardware after",
     "d": "searched together",
 }
-TOGETHER = "logloss,flops,energy_pj,latency_ns"
-AFTER = "logloss,energy_pj,latency_ns"
-"""Objectives of (d) and (c); the FLOPs of one model are what they are."""
-SEARCH = ("data", "recipe", "supernet", "search")
-"""The stages of a search before anything is trained from scratch."""
+SHARED = ("data", "recipe", "supernet")
+"""The stages that lead to a supernet."""
 
 
 def settings_of(options: argparse.Namespace, seed: int, **changes: Any) -> SearchSettings:
@@ -99,12 +93,12 @@ def settings_of(options: argparse.Namespace, seed: int, **changes: Any) -> Searc
     return SearchSettings(**(values | changes))
 
 
-def searched(settings: SearchSettings, out: Path) -> Job:
-    """A job whose search is finished, from the stages before any training from scratch."""
+def finished(settings: SearchSettings, out: Path, stages: Sequence[str]) -> Job:
+    """A job with these stages finished."""
     directory = RunDirectory(out, settings.to_dict())
     job = Job(settings, directory, reporter())
     with directory.lock():
-        for name in SEARCH:
+        for name in stages:
             if directory.output(name) is None:
                 job.progress.begin(name)
                 try:
@@ -125,16 +119,15 @@ def one_seed(
     """
     out = Path(options.out) / f"seed{seed}"
     small = options.space == "nasrec-pim-small"
-    alone = searched(
-        settings_of(options, seed, space="nasrec-small" if small else "nasrec-full"), out / "model"
-    )
+    plain = settings_of(options, seed, space="nasrec-small" if small else "nasrec-full")
+    alone = finished(plain, out / "model", (*SHARED, "search"))
     recipe = alone.directory.output("recipe") or {}
     # One recipe for all arms: a penalty chosen anew could flatter one of them.
     given: dict[str, Any] = {"data": str(alone.dataset.path), "valid": None, "test": None}
     given |= {"label": None, "drop": (), "rows": None}
     given |= {"embedding_l2": recipe["recipe"]["embedding_l2"]}
-    joint = searched(
-        settings_of(options, seed, space=options.space, objectives=TOGETHER, **given), out / "joint"
+    joint = finished(
+        settings_of(options, seed, space=options.space, **given), out / "joint", SHARED
     )
 
     default = Hardware()
@@ -159,111 +152,26 @@ def one_seed(
         if net.to_dict() == arms["b"]["architecture"]
     )
 
-    evaluator = subnet_evaluator(joint)
-    half = max(1, options.trials // 2)
-    after = hardware_after(options, joint, evaluator, alone, chosen, half, out / "after")
-    by = ("energy_pj", "latency_ns")
-    few = max(1, options.candidates // 2)
-    race = Race(few, 1, options.finalists, options.scratch_seeds, by)
-    arms["c"], raced_after = fastest_equal(joint, evaluated(after), limit, of, race)
-    race = replace(race, width=options.candidates, rounds=options.rounds, by=("flops", *by))
-    together = evaluated(joint.trials)
-    arms["d"], raced_together = fastest_equal(joint, together, limit, of, race)
-
     rate = float(np.mean(joint.dataset.valid.label))
     base = float(-rate * np.log(rate) - (1 - rate) * np.log(1 - rate))
-    plain = rescored(joint, evaluator, found[:half], out / "default.json")
-    random = searched_at_random(options, joint, evaluator, out / "random")
-    ways = {"joint": together, "one after the other": plain + evaluated(after), "random": random}
+    evaluator = NoWorseThan(subnet_evaluator(joint), base)
+    searches = Searches(joint, evaluator, options.sampler, of, out)
+    together = searches.together(options.trials)
+    half = max(1, options.trials // 2)
+    after = searches.hardware_after(alone, chosen, half)
+    by = ("energy_pj", "latency_ns")
+    few = max(1, options.candidates // 2)
+    race = Race(few, options.rounds, options.finalists, options.scratch_seeds, by)
+    arms["c"], raced_after = fastest_equal(joint, after, limit, of, race)
+    race = replace(race, width=options.candidates, by=("flops", *by))
+    arms["d"], raced_together = fastest_equal(joint, together, limit, of, race)
+
+    default_ones = searches.on_default(found[:half])
+    random = searches.at_random(options.trials)
+    ways = {"joint": together, "one after the other": default_ones + after, "random": random}
     every = max(1, options.trials // 20)
     curves = {way: hypervolumes(values, of, base, every) for way, values in ways.items()}
     return arms, curves, {"c": raced_after, "d": raced_together}
-
-
-def hardware_after(
-    options: argparse.Namespace,
-    joint: Job,
-    evaluator: Evaluator,
-    alone: Job,
-    model: Architecture,
-    trials: int,
-    out: Path,
-) -> Trials:
-    """Search the hardware of one model, scored by the joint supernet."""
-    space = joint.space
-    if not isinstance(space, NASRecPIMSpace):
-        raise TypeError(f"{space.name} has no hardware")
-    params = next(
-        dict(t.params)
-        for t in alone.trials.complete
-        if alone.trials.architecture(t).key == model.key
-    )
-    narrow = RestrictedSpace(space, params)
-    return _search(options.sampler, narrow, joint, evaluator, trials, AFTER, out)
-
-
-def searched_at_random(
-    options: argparse.Namespace, joint: Job, evaluator: Evaluator, out: Path
-) -> list[Candidate]:
-    """As many random architectures of the joint space."""
-    # The joint search begins with random ones: others, or the two would share them.
-    found = _search(
-        "random", joint.space, joint, evaluator, options.trials, TOGETHER, out, other=10_000
-    )
-    return evaluated(found)
-
-
-def _search(
-    sampler: str,
-    space: SearchSpace,
-    joint: Job,
-    evaluator: Evaluator,
-    trials: int,
-    objectives: str,
-    out: Path,
-    other: int = 0,
-) -> Trials:
-    out.mkdir(parents=True, exist_ok=True)
-    parsed = parse_objectives(objectives)
-    study = open_study(out / "study.db", out.name, space, parsed)
-    initial = min(32, max(4, trials // 4))
-    joint.progress.begin(out.name)
-
-    def told(stage: str, done: int, total: int | None) -> None:
-        joint.progress.update(done, total or 0)
-
-    try:
-        run_search(
-            study,
-            space,
-            evaluator,
-            sampler=lambda seed: make_sampler(
-                sampler, space, seed, initial=initial, objectives=parsed, costs=joint.costs
-            ),
-            trials=trials,
-            initial=initial,
-            seed=joint.settings.seed + other,
-            costs=joint.costs,
-            progress=told,
-        )
-    finally:
-        joint.progress.end()
-    return Trials(study, parsed)
-
-
-def rescored(
-    joint: Job, evaluator: Evaluator, found: list[Candidate], path: Path
-) -> list[Candidate]:
-    """The models on the default hardware, by the joint supernet; kept in a file."""
-    nets = [Hardware().equip(candidate.net) for candidate in found]
-    if path.is_file():
-        losses: list[float] = json.loads(path.read_text(encoding="utf-8"))
-    else:
-        evaluations = evaluator.evaluate(nets)
-        losses = [float(e.metrics.get("logloss", np.inf)) for e in evaluations]
-        write_text(path, json.dumps(losses) + "\n")
-    rows = zip(nets, losses, strict=True)
-    return [Candidate(net, loss, costs_of(joint, net)) for net, loss in rows]
 
 
 def main() -> None:
