@@ -2,7 +2,8 @@
 
 Everything is trained on the same rows by the same recipe, each model with a penalty of its own
 that the validation rows choose, and with the same seeds. The winners of both searches are chosen
-on the validation rows; random search begins with the same recipe and the same supernet.
+on the validation rows; random search begins with the same recipe, the same supernet or embeddings,
+and the same hand-made models.
 
     python benchmarks/frappe.py --data-dir ../shared/data --out runs/frappe
 
@@ -64,7 +65,11 @@ def take_over(searched: Path, settings: SearchSettings, out: Path) -> None:
     RunDirectory(out, settings.to_dict())
     (out / "stages").mkdir(exist_ok=True)
     shutil.copytree(searched / "data", out / "data")
-    shutil.copyfile(searched / "supernet.safetensors", out / "supernet.safetensors")
+    if (searched / "supernet.safetensors").exists():
+        shutil.copyfile(searched / "supernet.safetensors", out / "supernet.safetensors")
+    if (searched / "baselines").exists():
+        # One of them has the embeddings that short trainings begin with.
+        shutil.copytree(searched / "baselines", out / "baselines")
     for stage in SHARED:
         shutil.copyfile(searched / "stages" / f"{stage}.json", out / "stages" / f"{stage}.json")
 
