@@ -1,12 +1,17 @@
 """A running search that learns from where the champion of a predictor store stands."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from dagsmith.errors import StoreError
-from dagsmith.predictor import GNNPredictor, PredictorError
+from dagsmith.predictor import GNNPredictor, GNNSettings, PredictorError
 from dagsmith.predictor_store import PredictorStore
 from dagsmith.space import Vocabulary
+
+GENTLY = 0.3
+"""Share of the champion's learning rate with which a search goes on from it: at the full rate, the
+few labels of a search wash out what the many of the champion have taught."""
 
 _log = logging.getLogger(__name__)
 
@@ -15,8 +20,8 @@ class ChampionStart:
     """Makes predictors whose fit starts from the champion of a store: for a running search.
 
     It is a `PredictorFactory`, as `make_sampler` takes it. A search asks it for every round, and so
-    picks up what was promoted meanwhile. Each round still learns from the search's own record; what
-    the champion knows is where its training begins. Without a champion that knows the same
+    picks up what was promoted meanwhile. Each round still learns from the search's own record;
+    training begins with the champion's answers, put on the scale of the new labels. Without a champion that knows the same
     component kinds, it begins at random; the logger ``dagsmith.champion_start`` says so.
 
     Args:
@@ -38,7 +43,7 @@ class ChampionStart:
             if champion is None:
                 return predictor
             start = champion.load()
-            predictor = GNNPredictor(kinds, start.settings, seed, "mean").start_from(start)
+            predictor = GNNPredictor(kinds, _gentle(start.settings), seed, "mean").start_from(start)
         except (StoreError, PredictorError) as error:
             # A search of hours is worth more than a good start.
             _log.warning("the predictor starts at random: %s", error)
@@ -48,3 +53,10 @@ class ChampionStart:
             where = self._store.path
             _log.info("the predictor starts from version %d of %s", champion.number, where)
         return predictor
+
+
+def _gentle(settings: GNNSettings) -> GNNSettings:
+    training = settings.training
+    return replace(
+        settings, training=replace(training, learning_rate=GENTLY * training.learning_rate)
+    )

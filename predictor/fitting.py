@@ -55,7 +55,8 @@ def fit_network(
         settings: of the network.
         training: how it is trained.
         seed: of initial weights, batches, and of what each member leaves out.
-        start: a fitted network to start from, whose targets may have been others.
+        start: a fitted network to start from, whose targets may have been others; if they were as
+            many, its answers are where training begins.
         progress: told the number of steps done and to do.
 
     Raises:
@@ -87,6 +88,10 @@ def fit_network(
     )
     if start:
         network.learn_from(start.network)
+        if len(start.scales) == len(scales):
+            graphs = Graphs.of(population, features, settings.members)
+            labels = torch.from_numpy(scores.astype(np.float32))
+            network.answer_as(start.network, graphs, described, labels)
     with one_thread():
         left_out = train(
             network,

@@ -164,7 +164,10 @@ class GNNPredictor:
         return self
 
     def start_from(self, other: "GNNPredictor") -> Self:
-        """Let every later `fit` start from what `other` was fitted to, as `pretrain` does.
+        """Let every later `fit` start from what `other` was fitted to.
+
+        More than of `pretrain` is kept: training begins with the answers of `other` to the newly
+        labelled architectures, put on their scale.
 
         Raises:
             PredictorError: `other` was not fitted, or is over other kinds or of another size.

@@ -94,6 +94,33 @@ class GraphNetwork(nn.Module):
         state["hidden.weight"][:, : known.shape[1]] = known
         self.load_state_dict(state, strict=False)
 
+    @torch.no_grad()
+    def answer_as(
+        self, other: "GraphNetwork", graphs: GraphBatch, description: Tensor, scores: Tensor
+    ) -> None:
+        r"""Begin with the answers of `other`, after `learn_from`, as far as they are right.
+
+        Each member's answer z to each output becomes :math:`b z + a`, the regression of the new
+        labels on it. A target that `other` ranks well begins with its ranking, whatever the units
+        and the direction; of one that has nothing to do with it little is left (b is near 0).
+
+        Args:
+            other: with as many outputs.
+            graphs: the labelled architectures.
+            description: as for `forward`.
+            scores: their labels on the learning scale, ``[batch, outputs]``.
+        """
+        for name, own in self.output.named_parameters():
+            own.copy_(other.output.get_parameter(name))
+        answers = self(graphs, description)
+        centre = answers.mean(dim=1, keepdim=True)
+        spread = answers - centre
+        # The 1 is the variance of normal scores: answers that hardly differ are not blown up.
+        square = spread.square().sum(dim=1, keepdim=True) + 1.0
+        slope = (spread * (scores - scores.mean(dim=0))).sum(dim=1, keepdim=True) / square
+        self.output.weight.mul_(slope)
+        self.output.bias.sub_(centre).mul_(slope).add_(scores.mean(dim=0))
+
     def forward(self, graphs: GraphBatch, description: Tensor) -> Tensor:
         """Score a batch.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dagsmith.search.errors import SearchError
-from dagsmith.search.random_search import random_proposals
+from dagsmith.search.random_search import filled_up, random_proposals
 from dagsmith.search.record import Record
 from dagsmith.search.sampler import Proposals, first_unseen
 from dagsmith.space import Population, SearchSpace, isomorphism_fingerprint
@@ -226,9 +226,7 @@ def designed_proposals(
     spare = max(len(record.seen) - len(record), 0)
     rows = choose_design(design, space.decode_many(genotypes), count + spare, rng, known)
     new, keys = first_unseen(space, genotypes[rows], record.seen, count)
-    seen = record.seen | frozenset(keys)
-    rest = random_proposals(space, seen, count - len(keys), rng)
-    return Proposals(np.vstack([genotypes[rows[new]], rest.genotypes]), keys + rest.keys)
+    return filled_up(space, record.seen, Proposals(genotypes[rows[new]], keys), count, rng)
 
 
 def _distances(encodings: Encodings, others: Encodings) -> Encodings:

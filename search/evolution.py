@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dagsmith.search.errors import SearchError
 from dagsmith.search.objectives import Objective
 from dagsmith.search.pareto import constrained_ranks
-from dagsmith.search.random_search import random_proposals
+from dagsmith.search.random_search import filled_up, random_proposals
 from dagsmith.search.record import Record
 from dagsmith.search.sampler import Proposals, SpaceSampler, first_unseen
 from dagsmith.space import SearchSpace
@@ -89,11 +89,7 @@ class RegularizedEvolutionSampler(SpaceSampler):
             seen = record.seen | frozenset(keys)
             rows, new = first_unseen(self.space, children, seen, count)
             genotypes, keys = np.vstack([genotypes, children[rows]]), keys + new
-        if len(keys) < count:
-            seen = record.seen | frozenset(keys)
-            rest = random_proposals(self.space, seen, count - len(keys), rng)
-            genotypes, keys = np.vstack([genotypes, rest.genotypes]), keys + rest.keys
-        return Proposals(genotypes, keys)
+        return filled_up(self.space, record.seen, Proposals(genotypes, keys), count, rng)
 
     def _parents(self, record: Record, count: int, rng: np.random.Generator) -> NDArray[np.int16]:
         """Winners of `count` tournaments among the youngest, ``[count, slots]``."""

@@ -51,6 +51,20 @@ def metric_title(metric: str) -> str:
     return METRIC_TITLES.get(metric, metric.replace("_", " "))
 
 
+def quality_axis(metric: str, fidelity: str) -> str:
+    """Title of an axis of measured values; only training has a validation split.
+
+    Args:
+        metric: the first objective.
+        fidelity: what measured it, see `dagsmith.search.trial_record.fidelity_of`.
+    """
+    if fidelity == "supernet":
+        return f"supernet {metric_title(metric)}, validation"
+    return (
+        metric_title(metric) if fidelity == "measured" else f"{metric_title(metric)} ({fidelity})"
+    )
+
+
 def duration(seconds: float) -> str:
     """Seconds for people: ``"0.4 s"``, ``"3 min 20 s"``, ``"2 h 05 min"``."""
     if seconds < 59.95:

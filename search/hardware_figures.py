@@ -22,7 +22,7 @@ from dagsmith.search.figure_style import (
     robust_range,
 )
 from dagsmith.search.pareto import pareto_front
-from dagsmith.search.trial_record import TrialRecord, measured
+from dagsmith.search.trial_record import TrialRecord, fidelity_of, measured
 
 COST_TITLES = {
     "energy_pj": "energy per row (pJ)",
@@ -70,7 +70,7 @@ def figure_hardware_fronts(trials: Sequence[TrialRecord], metric: str) -> go.Fig
             mode="markers",
             marker={"color": PALE, "size": 5},
             showlegend=shown,
-            hovertemplate="%{x:.3s}, %{y:.5f}<extra>supernet</extra>",
+            hovertemplate=f"%{{x:.3s}}, %{{y:.5f}}<extra>{fidelity_of(done)}</extra>",
             row=1,
             col=column,
         )

@@ -7,7 +7,7 @@ import numpy as np
 from dagsmith.search.errors import SearchError
 from dagsmith.search.objectives import Objective
 from dagsmith.search.pareto import constrained_ranks
-from dagsmith.search.random_search import random_proposals
+from dagsmith.search.random_search import filled_up, random_proposals
 from dagsmith.search.record import Record
 from dagsmith.search.sampler import Proposals, SpaceSampler, first_unseen
 from dagsmith.space import SearchSpace
@@ -67,6 +67,5 @@ class LocalSearchSampler(SpaceSampler):
             rows, new = first_unseen(self.space, around, seen, count - len(keys))
             found, keys = np.vstack([found, around[rows]]), keys + new
             if len(keys) == count:
-                return Proposals(found, keys)
-        rest = random_proposals(self.space, record.seen | frozenset(keys), count - len(keys), rng)
-        return Proposals(np.vstack([found, rest.genotypes]), keys + rest.keys)
+                break
+        return filled_up(self.space, record.seen, Proposals(found, keys), count, rng)

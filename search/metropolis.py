@@ -9,7 +9,7 @@ from dagsmith.search.diversity import spread_out
 from dagsmith.search.hypervolume import hypervolume_batch
 from dagsmith.search.metropolis_settings import MetropolisHastingsSettings
 from dagsmith.search.objectives import Objective
-from dagsmith.search.random_search import random_proposals
+from dagsmith.search.random_search import filled_up, random_proposals
 from dagsmith.search.record import Record
 from dagsmith.search.sampler import Proposals, SpaceSampler, first_unseen
 from dagsmith.search.surrogate import CostLimit, Costs, PredictorFactory, Surrogate
@@ -123,14 +123,11 @@ def chain_proposals(
             settings.diversity,
             record.pending,
         )
-    if len(keys) < count:
-        seen = record.seen | frozenset(keys)
-        rest = random_proposals(space, seen, count - len(keys), rng)
-        genotypes, keys = np.vstack([genotypes, rest.genotypes]), keys + rest.keys
-    if not keys:
-        return Proposals(genotypes, keys)
-    mean, std = surrogate.predict(space.decode_many(genotypes))
-    return Proposals(genotypes, keys, mean, std)
+    found = filled_up(space, record.seen, Proposals(genotypes, keys), count, rng)
+    if not len(found):
+        return found
+    mean, std = surrogate.predict(space.decode_many(found.genotypes))
+    return Proposals(found.genotypes, found.keys, mean, std)
 
 
 def _by_hypervolume(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dagsmith.search.errors import SearchError
 from dagsmith.search.objectives import Objective
 from dagsmith.search.pareto import constrained_ranks
-from dagsmith.search.random_search import random_proposals
+from dagsmith.search.random_search import filled_up, random_proposals
 from dagsmith.search.record import Record
 from dagsmith.search.sampler import Proposals, SpaceSampler, first_unseen
 from dagsmith.search.temperature import SCHEDULES, Schedule, temperature
@@ -104,8 +104,7 @@ class MetropolisWalkSampler(SpaceSampler):
             seen = record.seen | frozenset(keys)
             rows, new = first_unseen(self.space, mutants, seen, count - len(keys))
             found, keys = np.vstack([found, mutants[rows]]), keys + new
-        rest = random_proposals(self.space, record.seen | frozenset(keys), count - len(keys), rng)
-        return Proposals(np.vstack([found, rest.genotypes]), keys + rest.keys)
+        return filled_up(self.space, record.seen, Proposals(found, keys), count, rng)
 
     def _current(self, record: Record) -> Genotypes:
         """Where each chain stands after all trials of the record, ``[chains, slots]``."""

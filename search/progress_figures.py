@@ -22,13 +22,18 @@ from dagsmith.search.figure_style import (
     error_bars,
     larger_is_better,
     metric_title,
+    quality_axis,
     robust_range,
 )
-from dagsmith.search.trial_record import TrialRecord, measured
+from dagsmith.search.trial_record import TrialRecord, fidelity_of, measured
 
 
 def figure_progress(
-    trials: Sequence[TrialRecord], metric: str = "logloss", *, against: str = "evaluations"
+    trials: Sequence[TrialRecord],
+    metric: str = "logloss",
+    *,
+    against: str = "evaluations",
+    larger: bool | None = None,
 ) -> go.Figure:
     """Best value so far, over every value, against the number of evaluations or against seconds.
 
@@ -36,6 +41,7 @@ def figure_progress(
         trials: records in the order of their evaluation.
         metric: the first objective.
         against: ``"evaluations"`` or ``"seconds"``.
+        larger: whether larger values are better; None goes by the metric's name.
 
     Raises:
         ValueError: another `against`.
@@ -46,12 +52,13 @@ def figure_progress(
     by_count = against == "evaluations"
     x = [float(t["number"] + 1) if by_count else t["elapsed_s"] for t in done]
     y = [t["metrics"][metric] for t in done]
-    accumulate = np.maximum if larger_is_better(metric) else np.minimum
+    upwards = larger_is_better(metric) if larger is None else larger
+    accumulate = np.maximum if upwards else np.minimum
     best = accumulate.accumulate(y).tolist() if y else []
     figure = blank_figure(
         f"Search progress against {against}",
         "evaluated architectures" if by_count else "seconds since the search began",
-        f"supernet {metric_title(metric)}, validation",
+        quality_axis(metric, fidelity_of(done)),
     )
     figure.add_scatter(
         x=x,
@@ -79,7 +86,7 @@ def figure_progress(
     if failed and bounds:
         figure.add_scatter(
             x=[float(t["number"] + 1) if by_count else t["elapsed_s"] for t in failed],
-            y=[bounds[1] if not larger_is_better(metric) else bounds[0]] * len(failed),
+            y=[bounds[0] if upwards else bounds[1]] * len(failed),
             name="failed",
             mode="markers",
             marker={"color": RED, "size": 8, "symbol": "x"},
@@ -97,7 +104,7 @@ def figure_predicted_measured(trials: Sequence[TrialRecord], metric: str = "logl
     spread = [t["predicted_std"] for t in done]
     figure = blank_figure(
         "Predicted before the evaluation, against measured",
-        f"measured supernet {metric_title(metric)}",
+        f"measured: {quality_axis(metric, fidelity_of(done))}",
         f"predicted {metric_title(metric)}",
     )
     bounds = robust_range(truth + predicted, reach=3.0)

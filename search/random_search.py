@@ -49,3 +49,26 @@ def random_proposals(
         # In a nearly exhausted space most draws are known: draw more of them.
         draw = min(2 * draw, 1024)
     return Proposals(found, keys)
+
+
+def filled_up(
+    space: SearchSpace,
+    seen: frozenset[str],
+    found: Proposals,
+    count: int,
+    rng: np.random.Generator,
+) -> Proposals:
+    """Proposals, and random ones beside them where they are fewer than wanted.
+
+    Args:
+        space: where to draw.
+        seen: canonical keys that must not come again.
+        found: what there is, without predictions.
+        count: how many are wanted.
+        rng: source of randomness.
+    """
+    missing = count - len(found)
+    if missing <= 0:
+        return found
+    rest = random_proposals(space, seen | frozenset(found.keys), missing, rng)
+    return Proposals(np.vstack([found.genotypes, rest.genotypes]), found.keys + rest.keys)

@@ -10,7 +10,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from plotly import graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from dagsmith.search.figure_style import (
@@ -19,19 +18,14 @@ from dagsmith.search.figure_style import (
     larger_is_better,
     model_title,
 )
-from dagsmith.search.hardware_figures import (
-    COST_TITLES,
-    figure_breakdown,
-    figure_hardware_fronts,
-    figure_parallel,
-    figure_placement,
-)
+from dagsmith.search.hardware_report import hardware_part
 from dagsmith.search.progress_figures import (
     figure_predicted_measured,
     figure_progress,
     figure_rank_by_round,
 )
 from dagsmith.search.rank_figures import comparable, figure_rank_by_component
+from dagsmith.search.report_parts import count, number, pair, section
 from dagsmith.search.result_figures import (
     figure_models,
     figure_pareto,
@@ -118,7 +112,7 @@ def report_html(result: Mapping[str, Any], trials: Sequence[TrialRecord]) -> str
             _summary(result, title),
             _models(result, trials, metric),
             _ranking(result, trials, metric),
-            _hardware(result, trials, metric),
+            hardware_part(result, trials, metric),
             _progress(trials, metric),
             _drawings(result),
             _background(result),
@@ -146,10 +140,10 @@ def _summary(result: Mapping[str, Any], title: str) -> str:
         best = result["models"][0]
         head += f"<p>{_verdict(result)}</p>"
         cards += [
-            (_number(best["test"]["logloss"]), "test log loss of model 1"),
-            (_number(best["test"]["auc"]), "its test AUC"),
-            (_count(best["parameters"]), "its parameters"),
-            (_count(best["flops"]), "its FLOPs per row"),
+            (number(best["test"]["logloss"]), "test log loss of model 1"),
+            (number(best["test"]["auc"]), "its test AUC"),
+            (count(best["parameters"]), "its parameters"),
+            (count(best["flops"]), "its FLOPs per row"),
         ]
     for row in result["rank_correlation"]:
         if row["metric"] == "kendall_tau" and row["value"] is not None:
@@ -174,7 +168,7 @@ def _verdict(result: Mapping[str, Any]) -> str:
         text += (
             f"; the best hand-made model, {escape(model_title(rival['name']))}, trained by the "
             f"same recipe with a penalty of its own, reaches {rival['test']['logloss']:.4f} "
-            f"with {_count(rival['flops'])} FLOPs per row"
+            f"with {count(rival['flops'])} FLOPs per row"
         )
     return text + "."
 
@@ -187,13 +181,13 @@ def _models(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: st
         "<h2>Models</h2>\n<p>Each was trained from scratch; figures are means over the training "
         "seeds. FLOPs are multiply-accumulates per row.</p>\n"
         + _model_table(result)
-        + _pair(
-            _section(
+        + pair(
+            section(
                 figure_models(result, metric),
                 "Hand-made models: the same parts and recipe, an embedding penalty of their own.",
                 height=150 + 34 * (len(result["models"]) + len(result.get("baselines", []))),
             ),
-            _section(
+            section(
                 figure_pareto(result, trials, metric),
                 f"{corner} left is better. The numbers in the circles are the models' ranks.",
                 height=440,
@@ -224,14 +218,14 @@ def _model_table(result: Mapping[str, Any]) -> str:
         predicted = model.get("predictor") or {}
         cells = [
             escape(name),
-            _count(model["parameters"]),
-            _count(model["flops"]),
-            _number(model["test"]["logloss"]),
-            _number(model["test"]["auc"]),
-            _number(model["valid"]["logloss"]),
-            _number(model["valid"]["auc"]),
-            _number((model.get("supernet") or {}).get("logloss")),
-            _number(predicted.get("mean"))
+            count(model["parameters"]),
+            count(model["flops"]),
+            number(model["test"]["logloss"]),
+            number(model["test"]["auc"]),
+            number(model["valid"]["logloss"]),
+            number(model["valid"]["auc"]),
+            number((model.get("supernet") or {}).get("logloss")),
+            number(predicted.get("mean"))
             + (f" ± {predicted['std']:.4f}" if predicted.get("std") is not None else ""),
             str(len(model.get("seeds", [])) or ""),
         ]
@@ -243,64 +237,6 @@ def _model_table(result: Mapping[str, Any]) -> str:
         ]
     notes = "".join(f"<p class='caption'>{escape(reason)}</p>" for reason in dict.fromkeys(reasons))
     return f"<div class='scroll'><table>{head}{''.join(rows)}</table></div>{notes}"
-
-
-def _hardware(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: str) -> str:
-    """Fronts against every cost of the hardware, and each model on it, part by part."""
-    placed = result.get("hardware") or []
-    if not placed:
-        return ""
-    parts = [
-        "<h2>On in-memory-computing hardware</h2>\n<p>Costs are those of "
-        f"<code>{escape(placed[0]['technology'])}</code>, computed and not measured; quality in "
-        "the first two figures is the supernet's.</p>",
-        _section(
-            figure_hardware_fronts(trials, metric),
-            "Each front is that of quality and this one cost.",
-            height=420,
-        ),
-        _section(
-            figure_parallel(trials, metric),
-            "A line is a trial; costs are on log scales. Drag along an axis to pick trials.",
-            height=420,
-        ),
-        _hardware_table(placed),
-    ]
-    for position, model in enumerate(placed):
-        rows = 150 + 24 * len(model["nodes"])
-        figures = _pair(
-            _section(figure_breakdown(model, "energy_pj"), "One row, alone.", height=rows),
-            _section(figure_breakdown(model, "area_mm2"), "Tiles by crossbars.", height=rows),
-        )
-        placement = _section(
-            figure_placement(model),
-            "A frame is a tile, a square a crossbar; full is the share of cells that hold weights.",
-            height=420,
-        )
-        opened = " open" if position == 0 else ""
-        parts.append(
-            f"<details{opened}><summary><b>Model {model['rank']}</b>: {_knobs(model)}</summary>"
-            f"{figures}{placement}</details>"
-        )
-    return "\n".join(parts)
-
-
-def _hardware_table(placed: Sequence[Mapping[str, Any]]) -> str:
-    names = [name for name in COST_TITLES if name in placed[0]["costs"]]
-    head = "".join(f"<th>{escape(COST_TITLES[name])}</th>" for name in names)
-    rows = "".join(
-        f"<tr><td>model {model['rank']}</td>"
-        + "".join(f"<td>{_count(model['costs'][name])}</td>" for name in names)
-        + "</tr>"
-        for model in placed
-    )
-    return f"<div class='scroll'><table><tr><th>model</th>{head}</tr>{rows}</table></div>"
-
-
-def _knobs(model: Mapping[str, Any]) -> str:
-    knobs = model["knobs"].items()
-    shared = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in knobs)
-    return escape(shared or "the default hardware")
 
 
 def _ranking(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: str) -> str:
@@ -315,7 +251,7 @@ def _ranking(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: s
     sections = []
     if any(row["value"] is not None for row in rows):
         sections.append(
-            _section(
+            section(
                 figure_rank_joints(rows),
                 "1 is a perfect ranking, 0 is chance. From-scratch joints are measured on every "
                 "architecture that this run trained from scratch.",
@@ -324,14 +260,14 @@ def _ranking(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: s
         )
     if any(r["value"] is not None for r in result["rounds"]):
         sections.append(
-            _section(
+            section(
                 figure_rank_by_round(result["rounds"]),
                 "Later rounds compare better and more similar architectures, which is harder.",
             )
         )
     if predicted:
         sections.append(
-            _section(
+            section(
                 figure_predicted_measured(predicted, metric),
                 "Every prediction was recorded before its architecture was evaluated.",
             )
@@ -339,7 +275,7 @@ def _ranking(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: s
     compared = comparable(result.get("components", []))
     if compared:
         sections.append(
-            _section(
+            section(
                 figure_rank_by_component(compared),
                 "The predictor's ranking among the trials that have a component, against the rest; "
                 "the worst ranked first. Some of many differ by chance, and components that come "
@@ -353,7 +289,7 @@ def _ranking(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: s
     return (
         "<h2>How far the rankings can be trusted</h2>\n"
         "<p>A search is only as good as its ranking: the predictor's of what the search measures, "
-        f"and that one's of what training from scratch gives.</p>{notes}\n{_pair(*sections)}"
+        f"and that one's of what training from scratch gives.</p>{notes}\n{pair(*sections)}"
     )
 
 
@@ -377,12 +313,12 @@ def _correlation_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _progress(trials: Sequence[TrialRecord], metric: str) -> str:
-    return "<h2>The search</h2>\n" + _pair(
-        _section(
+    return "<h2>The search</h2>\n" + pair(
+        section(
             figure_progress(trials, metric),
             "Dotted lines part the rounds: after each, the predictor learns from all so far.",
         ),
-        _section(
+        section(
             figure_progress(trials, metric, against="seconds"), "Wall time of the search stage."
         ),
     )
@@ -392,10 +328,10 @@ def _drawings(result: Mapping[str, Any]) -> str:
     parts = ["<h2>The architectures</h2>"]
     for position, model in enumerate(result["models"]):
         architecture = Architecture.from_dict(model["architecture"])
-        loss = _number(model["test"]["logloss"])
+        loss = number(model["test"]["logloss"])
         about = (
-            f"<b>Model {model['rank']}</b>: test log loss {loss}, {_count(model['parameters'])} "
-            f"parameters, {_count(model['flops'])} FLOPs <code>{escape(model['key'][:12])}</code>"
+            f"<b>Model {model['rank']}</b>: test log loss {loss}, {count(model['parameters'])} "
+            f"parameters, {count(model['flops'])} FLOPs <code>{escape(model['key'][:12])}</code>"
         )
         picture = f"<div class='drawing'>{architecture.to_svg()}</div>"
         # The winner is shown; the others open on a click, so that the page stays short.
@@ -425,43 +361,13 @@ def _background(result: Mapping[str, Any]) -> str:
     )
     return (
         "<h2>Time, data and settings</h2>\n"
-        + _pair(
-            _section(figure_seconds(result["seconds"]), "Wall time by stage.", height=320),
+        + pair(
+            section(figure_seconds(result["seconds"]), "Wall time by stage.", height=320),
             f"<h3>What was run</h3><dl>{listed}</dl>",
         )
         + "<details><summary>All settings</summary><div class='scroll'>"
         f"<table>{settings}</table></div></details>"
     )
-
-
-def _section(figure: go.Figure, caption: str, height: int = 400) -> str:
-    """A figure with its title as a heading of the page, so that it wraps in a narrow window."""
-    title = figure.layout.title.text
-    drawn = go.Figure(figure)
-    drawn.update_layout(title=None, height=height, margin={"t": 12})
-    # In a script element only "</" could end the document early; "\\u003c" means the same in JSON.
-    data = str(drawn.to_json()).replace("<", "\\u003c")
-    return (
-        f"<h3>{escape(title)}</h3><p class='caption'>{escape(caption)}</p>"
-        f"<div class='figure' style='height:{height}px'>"
-        f"<script type='application/json'>{data}</script></div>"
-    )
-
-
-def _pair(*sections: str) -> str:
-    return "<div class='pair'>" + "".join(f"<section>{s}</section>" for s in sections) + "</div>"
-
-
-def _number(value: float | None) -> str:
-    return "&ndash;" if value is None else f"{value:.4f}"
-
-
-def _count(value: float) -> str:
-    """A count for people: ``"1.24 M"``."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value:.3g}"
 
 
 def _setting(value: object) -> str:

@@ -23,9 +23,10 @@ from dagsmith.search.figure_style import (
     error_bars,
     metric_title,
     model_title,
+    quality_axis,
     robust_range,
 )
-from dagsmith.search.trial_record import TrialRecord, measured
+from dagsmith.search.trial_record import TrialRecord, fidelity_of, measured
 
 STAGE_ORDER = ("data", "recipe", "supernet", "search", "scratch", "baselines", "report")
 
@@ -58,19 +59,23 @@ def figure_pareto(
 
     All values are of the validation split, so that supernet, predictor and scratch can be compared.
     """
+    done = [t for t in measured(trials, metric) if t["costs"].get("flops")]
+    fidelity = fidelity_of(done)
     figure = blank_figure(
         "Quality against serving cost",
         "FLOPs per row (multiply-accumulates)",
-        f"{metric_title(metric)}, validation",
+        # Beside those of a supernet stand the values of training from scratch.
+        f"{metric_title(metric)}, validation"
+        if fidelity == "supernet"
+        else quality_axis(metric, fidelity),
     )
-    done = [t for t in measured(trials, metric) if t["costs"].get("flops")]
     figure.add_scatter(
         x=[t["costs"]["flops"] for t in done],
         y=[t["metrics"][metric] for t in done],
         name="trial",
         mode="markers",
         marker={"color": PALE, "size": 5},
-        hovertemplate="%{x:.3s} FLOPs, %{y:.5f}<extra>supernet</extra>",
+        hovertemplate=f"%{{x:.3s}} FLOPs, %{{y:.5f}}<extra>{fidelity}</extra>",
     )
     front = sorted(result["pareto_front"], key=lambda point: float(point["flops"]))
     figure.add_scatter(

@@ -167,9 +167,12 @@ def study_figures(study: optuna.Study, trials: Trials | None = None) -> dict[str
         return {}
     quality, records = trials.quality, trials.records()
     tracker = RankTracker.from_study(study, quality.name)
+    larger = quality.direction == "maximize"
     figures = {
-        "progress-evaluations": figure_progress(records, quality.name),
-        "progress-seconds": figure_progress(records, quality.name, against="seconds"),
+        "progress-evaluations": figure_progress(records, quality.name, larger=larger),
+        "progress-seconds": figure_progress(
+            records, quality.name, against="seconds", larger=larger
+        ),
     }
     if tracker.forecasts:
         rounds = [
@@ -187,7 +190,7 @@ def study_figures(study: optuna.Study, trials: Trials | None = None) -> dict[str
     shared = shared_components(
         architectures,
         [trials.metrics(trial)[quality.name] for trial in trials.complete],
-        larger_is_better=quality.direction == "maximize",
+        larger_is_better=larger,
     )
     if shared:
         figures["shared-components"] = figure_shared_components(shared)

@@ -17,6 +17,7 @@ class TrialRecord(TypedDict):
         costs: ``parameters`` and ``flops`` (multiply-accumulates per row), where known.
         predicted_mean: the predictor's value *before* the evaluation, or None without a predictor.
         predicted_std: its standard deviation, or None.
+        fidelity: what measured it, such as ``"supernet"`` or ``"table"``; may be empty.
         elapsed_s: wall seconds from the start of the search to the end of the trial.
     """
 
@@ -28,6 +29,7 @@ class TrialRecord(TypedDict):
     costs: Mapping[str, float]
     predicted_mean: float | None
     predicted_std: float | None
+    fidelity: str
     elapsed_s: float
 
 
@@ -38,3 +40,9 @@ def measured(trials: Sequence[TrialRecord], metric: str) -> list[TrialRecord]:
         for t in trials
         if t["state"] == "complete" and math.isfinite(t["metrics"].get(metric, math.nan))
     ]
+
+
+def fidelity_of(trials: Sequence[TrialRecord]) -> str:
+    """What measured all of the trials; ``"measured"`` where that is not one thing, or unknown."""
+    found = {t["fidelity"] for t in trials}
+    return found.pop() or "measured" if len(found) == 1 else "measured"

@@ -12,6 +12,7 @@ from dagsmith.search.pareto import pareto_front
 from dagsmith.search.record import (
     ARCHITECTURE,
     COST,
+    FIDELITY,
     KEY,
     METRIC,
     PREDICTED,
@@ -105,6 +106,7 @@ class Trials:
                     "costs": self.costs(trial),
                     "predicted_mean": trial.user_attrs.get(PREDICTED + self.quality.name),
                     "predicted_std": trial.user_attrs.get(PREDICTED_STD + self.quality.name),
+                    "fidelity": str(trial.user_attrs.get(FIDELITY, "")),
                     "elapsed_s": elapsed,
                 }
             )

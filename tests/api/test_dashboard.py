@@ -192,5 +192,6 @@ def test_what_keeps_it_from_opening_is_said_in_one_line(
 
 
 def test_it_listens_on_this_machine_alone(tmp_path: Path) -> None:
+    open_storage(tmp_path / "s.db")
     with serve_dashboard(tmp_path / "s.db", port=0) as server:
         assert server.server_address[0] == "127.0.0.1"

@@ -130,6 +130,29 @@ def test_learning_from_another_network_leaves_only_the_output() -> None:
     assert pupil.typical_size == teacher.typical_size
 
 
+@pytest.mark.parametrize("direction", [1.0, -1.0])
+def test_answers_are_taken_over_in_the_direction_of_the_labels(direction: float) -> None:
+    teacher, pupil = (
+        GraphNetwork.build(FEATURES, SETTINGS, outputs=2, typical_size=5.0, seed=seed)
+        for seed in (0, 1)
+    )
+    graphs = Graphs.of(KNOWN, FEATURES, SETTINGS.members)
+    nothing = torch.zeros(len(KNOWN), 0)
+    with torch.inference_mode():
+        taught = teacher(graphs, nothing)
+    labels = 3.0 + direction * taught.mean(dim=0)
+    labels[:, 1] = 7.0
+    pupil.learn_from(teacher)
+    pupil.answer_as(teacher, graphs, nothing, labels)
+    with torch.inference_mode():
+        begun = pupil(graphs, nothing)
+    for one, other in zip(taught[..., 0], begun[..., 0], strict=True):
+        assert torch.corrcoef(torch.stack([one, other]))[0, 1] * direction > 0.999
+    assert torch.allclose(begun.mean(dim=1), labels.mean(dim=0).expand(SETTINGS.members, 2))
+    # Labels that follow nothing are answered by their mean.
+    assert torch.allclose(begun[..., 1], torch.tensor(7.0), atol=1e-4)
+
+
 def test_far_out_a_description_tells_no_more() -> None:
     network = GraphNetwork.build(
         FEATURES, SETTINGS, outputs=1, described=2, typical_size=10.0, seed=0

@@ -30,6 +30,7 @@ def records(count: int = 12) -> list[TrialRecord]:
             "costs": {name: float(10 ** rng.uniform(0, 4)) for name in (*FRONTS, *PARALLEL)},
             "predicted_mean": None,
             "predicted_std": None,
+            "fidelity": "supernet",
             "elapsed_s": float(number),
         }
         for number in range(count)

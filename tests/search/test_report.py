@@ -44,6 +44,7 @@ def _records(count: int = 24, seed: int = 0) -> list[TrialRecord]:
                 "costs": {"flops": float(rng.integers(10_000, 1_000_000)), "parameters": 1e4},
                 "predicted_mean": None if drawn else loss + 0.001,
                 "predicted_std": None if drawn else 0.002,
+                "fidelity": "supernet",
                 "elapsed_s": 1.5 * (number + 1),
             }
         )
@@ -342,3 +343,30 @@ def test_the_report_shows_where_the_predictor_ranks_badly_only_if_it_is_known() 
     page = report_html(result, _records())
     assert page.count("Rank correlation by component") == 1
     assert "30 with, 31 without" in page
+
+
+@pytest.mark.parametrize(
+    ("fidelities", "title"),
+    [
+        (["supernet"], "supernet log loss, validation"),
+        (["table"], "log loss (table)"),
+        (["table", "supernet"], "log loss"),
+        ([""], "log loss"),
+    ],
+)
+def test_an_axis_says_what_measured(fidelities: list[str], title: str) -> None:
+    records = _records()
+    for number, record in enumerate(records):
+        record["fidelity"] = fidelities[number % len(fidelities)]
+    assert figure_progress(records).layout.yaxis.title.text == title
+    assert figure_predicted_measured(records).layout.xaxis.title.text == f"measured: {title}"
+    pareto = figure_pareto(_result(), records)
+    assert ("supernet" in str(pareto.to_dict())) == (fidelities == ["supernet"])
+
+
+def test_the_best_of_an_objective_of_ones_own_is_found_in_its_direction() -> None:
+    records = _records()
+    for number, record in enumerate(records):
+        record["state"], record["metrics"] = "complete", {"score": float(number)}
+    (best,) = (t for t in figure_progress(records, "score", larger=True).data if t.mode == "lines")
+    assert list(best.y) == [float(number) for number in range(len(records))]
