@@ -21,8 +21,9 @@ class ChampionStart:
 
     It is a `PredictorFactory`, as `make_sampler` takes it. A search asks it for every round, and so
     picks up what was promoted meanwhile. Each round still learns from the search's own record;
-    training begins with the champion's answers, put on the scale of the new labels. Without a champion that knows the same
-    component kinds, it begins at random; the logger ``dagsmith.champion_start`` says so.
+    training begins with the champion's answers, put on the scale of the new labels. Without a
+    champion that knows the same component kinds, it begins at random; the logger
+    ``dagsmith.champion_start`` says so.
 
     Args:
         store: of `retrain`.
