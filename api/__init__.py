@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dagsmith.pipeline import search_models
     from dagsmith.predictor import GNNPredictor
     from dagsmith.predictor_store import PredictorStore
+    from dagsmith.progress import reporter
     from dagsmith.result import read_result, validate_result
     from dagsmith.retraining import RetrainSettings, retrain
     from dagsmith.scoring import score_file
@@ -80,6 +81,7 @@ _PLACES = {
     "search_models": "dagsmith.pipeline",
     "ChampionStart": "dagsmith.champion_start",
     "PredictorStore": "dagsmith.predictor_store",
+    "reporter": "dagsmith.progress",
     "RetrainSettings": "dagsmith.retraining",
     "retrain": "dagsmith.retraining",
     "score_file": "dagsmith.scoring",
@@ -124,6 +126,7 @@ __all__ = [
     "prepare",
     "prepare_synthetic",
     "read_result",
+    "reporter",
     "retrain",
     "run_search",
     "score_file",

@@ -1,10 +1,12 @@
-"""Progress with an estimate of the time left: a bar on a terminal, plain lines elsewhere."""
+"""Progress with an estimate of the time left: a bar on a terminal or in a notebook, else lines."""
 
 import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TextIO
+from html import escape
+from importlib import import_module
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -132,14 +134,8 @@ class LineReporter(Reporter):
         if now - self._spoke < self._every or not total:
             return
         self._spoke = now
-        spent = now - self._began
-        gained = done - self._first
-        left = f", about {_clock_text(spent * (total - done) / gained)} left" if gained > 0 else ""
-        note = f", {note}" if note else ""
-        self.say(
-            f"{self.stage}: {int(done)} of {total:.0f} ({done / total:.0%}), "
-            f"{_clock_text(spent)}{left}{note}"
-        )
+        pace = _pace(done, total, now - self._began, done - self._first)
+        self.say(f"{self.stage}: {pace}{f', {note}' if note else ''}")
 
     def end(self) -> None:
         """Write nothing: whoever ran the stage says how it ended."""
@@ -147,6 +143,67 @@ class LineReporter(Reporter):
     def say(self, text: str) -> None:
         """Write a line."""
         print(text, file=self._file, flush=True)
+
+
+class NotebookReporter(Reporter):
+    """A bar per stage in the output of a notebook's cell, written over as the stage moves.
+
+    Args:
+        display: shows a bundle of MIME types and gives a handle to update it; IPython's if None.
+        every_s: at least this many seconds between two updates.
+        clock: returns seconds.
+    """
+
+    def __init__(
+        self,
+        display: Callable[..., Any] | None = None,
+        every_s: float = 0.5,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._display = display or import_module("IPython.display").display
+        self._every, self._clock = every_s, clock
+        self._handle: Any = None
+        self._shown: tuple[float, float, str] = (0.0, 0.0, "")
+        self._began = self._drawn = 0.0
+        self._first: float | None = None
+
+    def begin(self, stage: str) -> None:
+        """Show an empty bar."""
+        self.stage, self._first, self._shown = stage, None, (0.0, 0.0, "")
+        self._began = self._drawn = self._clock()
+        self._handle = self._display(self._bundle(), raw=True, display_id=True)
+
+    def update(self, done: float, total: float, note: str = "") -> None:
+        """Move the bar, if that was not just done."""
+        if self._first is None:
+            self._first = done
+        self._shown = done, total, note
+        if self._clock() - self._drawn >= self._every:
+            self._draw()
+
+    def end(self) -> None:
+        """Leave the bar where the stage stands."""
+        if self._handle:
+            self._draw()
+            self._handle = None
+
+    def say(self, text: str) -> None:
+        """Write a line below the bar."""
+        print(text, flush=True)
+
+    def _draw(self) -> None:
+        self._drawn = self._clock()
+        if self._handle:
+            self._handle.update(self._bundle(), raw=True)
+
+    def _bundle(self) -> dict[str, str]:
+        done, total, note = self._shown
+        spent = self._clock() - self._began
+        pace = _pace(done, total, spent, done - (self._first or 0.0)) if total else "begins"
+        text = f"{pace}{f', {note}' if note else ''}"
+        bar = f"<progress value='{done:g}' max='{total or 1:g}'></progress>"
+        html = f"<div><code>{escape(self.stage)}</code> {bar} {escape(text)}</div>"
+        return {"text/plain": f"{self.stage}: {text}", "text/html": html}
 
 
 class SilentReporter(Reporter):
@@ -166,8 +223,23 @@ class SilentReporter(Reporter):
 
 
 def reporter(file: TextIO | None = None) -> Reporter:
-    """A bar if `file` (standard error by default) is a terminal, lines otherwise."""
+    """A bar in a notebook or if `file` (standard error by default) is a terminal, else lines."""
+    if file is None and in_notebook():
+        return NotebookReporter()
     return BarReporter(file) if (file or sys.stderr).isatty() else LineReporter(file)
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+def _pace(done: float, total: float, spent: float, gained: float) -> str:
+    """How far, since when, and how long it will take at the speed so far."""
+    left = f", about {_clock_text(spent * (total - done) / gained)} left" if gained > 0 else ""
+    return f"{int(done)} of {total:.0f} ({done / total:.0%}), {_clock_text(spent)}{left}"
 
 
 def _clock_text(seconds: float) -> str:

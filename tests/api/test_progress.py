@@ -1,6 +1,11 @@
 import io
+import sys
+from types import SimpleNamespace
+from typing import Any
 
-from dagsmith.progress import BarReporter, LineReporter, reporter
+import pytest
+
+from dagsmith.progress import BarReporter, LineReporter, NotebookReporter, reporter
 
 
 class Clock:
@@ -35,6 +40,70 @@ def test_a_resumed_stage_does_not_count_what_was_done_before() -> None:
 
 def test_no_estimate_before_anything_is_done() -> None:
     assert lines((0, 50), (3700, 50))[-1] == "search: 50 of 100 (50%), 1:01:40"
+
+
+def test_a_log_has_no_carriage_returns_and_few_lines() -> None:
+    file, clock = io.StringIO(), Clock()
+    told = LineReporter(file, 10.0, clock)
+    told.begin("supernet")
+    for step in range(1000):
+        clock.now = 0.1 * step
+        told.update(step, 1000, "loss 0.4")
+    told.end()
+    assert not set("\r\x1b") & set(file.getvalue())
+    assert len(file.getvalue().splitlines()) == 10
+
+
+class Cell:
+    """The output of a notebook's cell: what is displayed, and how often it was written over."""
+
+    def __init__(self) -> None:
+        self.shown: list[dict[str, str]] = []
+        self.updates = 0
+
+    def display(self, bundle: dict[str, str], *, raw: bool, display_id: bool) -> "Cell":
+        assert raw
+        assert display_id
+        self.shown.append(bundle)
+        return self
+
+    def update(self, bundle: dict[str, str], *, raw: bool) -> None:
+        assert raw
+        self.shown[-1] = bundle
+        self.updates += 1
+
+
+def test_a_notebook_has_one_bar_per_stage() -> None:
+    cell, clock = Cell(), Clock()
+    told = NotebookReporter(cell.display, 0.5, clock)
+    for stage in ("supernet", "search"):
+        told.begin(stage)
+        for step in range(100):
+            clock.now += 0.1
+            told.told("<loss>", step + 1, 100)
+        told.end()
+        told.update(3, 100)
+    assert len(cell.shown) == 2
+    assert cell.updates <= 42
+    first, last = cell.shown
+    assert first["text/plain"].startswith("supernet: 100 of 100 (100%), 0:10")
+    assert "value='100' max='100'" in last["text/html"]
+    assert "&lt;loss&gt;" in last["text/html"]
+
+
+def test_a_notebook_is_known_by_its_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    def within(shell: Any) -> None:
+        ipython = SimpleNamespace(get_ipython=lambda: shell, display=lambda *a, **k: None)
+        monkeypatch.setitem(sys.modules, "IPython", ipython)
+        monkeypatch.setitem(sys.modules, "IPython.display", ipython)
+
+    kernel = type("ZMQInteractiveShell", (), {})()
+    within(kernel)
+    assert isinstance(reporter(), NotebookReporter)
+    assert isinstance(reporter(io.StringIO()), LineReporter)
+    for other in (None, type("TerminalInteractiveShell", (), {})()):
+        within(other)
+        assert not isinstance(reporter(), NotebookReporter)
 
 
 def test_a_file_is_no_terminal() -> None:

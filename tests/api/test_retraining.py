@@ -372,3 +372,16 @@ def champions(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
     folder = tmp_path_factory.mktemp("champions") / "store"
     retrain([searched(optuna.storages.InMemoryStorage(), 90)], folder, settings=QUICK)
     return lambda: folder
+
+
+@pytest.mark.parametrize("url", ["sqlite:///none.db", "journal:///none.db", "none.db"])
+def test_a_storage_that_is_not_there_is_one_error_and_no_empty_file(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["predictor", "retrain", "--storage", url, "--study", "a", "--store", "store"]
+    assert main(words) != 0
+    said = capsys.readouterr()
+    assert "none.db: there is no such file" in said.err + said.out
+    assert (said.err + said.out).count("\n") == 1
+    assert not list(tmp_path.iterdir())
