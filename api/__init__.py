@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from dagsmith.space import Architecture, SearchSpace, Slot, nasrec_full, nasrec_small
     from dagsmith.supernet import (
         Network,
+        ShortTrainingEvaluator,
         Supernet,
         SupernetEvaluator,
         train_scratch,
@@ -73,6 +74,7 @@ _PLACES = {
     "serve_dashboard": "dagsmith.dashboard",
     "write_report": "dagsmith.search.report",
     "Network": "dagsmith.supernet",
+    "ShortTrainingEvaluator": "dagsmith.supernet",
     "Supernet": "dagsmith.supernet",
     "SupernetEvaluator": "dagsmith.supernet",
     "train_scratch": "dagsmith.supernet",
@@ -113,6 +115,7 @@ __all__ = [
     "Schema",
     "SearchSettings",
     "SearchSpace",
+    "ShortTrainingEvaluator",
     "Slot",
     "StudyPages",
     "Supernet",
