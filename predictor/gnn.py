@@ -8,14 +8,12 @@ from typing import Self, get_args
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
 from dagsmith.predictor.alike import merge_alike
 from dagsmith.predictor.errors import PredictorError
 from dagsmith.predictor.extras import Extras, extra_columns
 from dagsmith.predictor.fitted import Fitted
 from dagsmith.predictor.fitting import Evaluated, fit_network
-from dagsmith.predictor.node_features import NodeFeatures, Tokens
 from dagsmith.predictor.prediction import (
     Architectures,
     Prediction,
@@ -26,9 +24,10 @@ from dagsmith.predictor.prediction import (
 from dagsmith.predictor.principal_components import principal_components
 from dagsmith.predictor.settings import GNNSettings, Unknown
 from dagsmith.predictor.storage import SavedPredictor, read_predictor, write_predictor
+from dagsmith.predictor.strange import ignorance, refuse_strange, strange_rows
 from dagsmith.predictor.threads import for_each
 from dagsmith.predictor.training import Progress
-from dagsmith.space import Population, Vocabulary
+from dagsmith.space import Vocabulary
 
 _CHUNK = 128
 """Architectures scored at once: their hidden states stay in the processor's cache."""
@@ -208,29 +207,17 @@ class GNNPredictor:
         def score(chunk: slice) -> None:
             samples[:, chunk] = fitted.score(population[chunk], further[chunk])
 
-        strange = self._strange(population, fitted.features, refuse=self.unknown == "error")
+        strange = np.zeros(len(population), bool)
+        if self.unknown == "mean":
+            strange = strange_rows(population, fitted.features)
+        else:
+            advice = 'fit some that have it, or make the predictor with unknown="mean"'
+            refuse_strange(population, fitted.features, advice)
         starts = range(0, len(population), _CHUNK)
         for_each(score, [slice(start, start + _CHUNK) for start in starts])
         if strange.any():
-            samples[:, strange] = _ignorance(members)[:, None, None]
+            samples[:, strange] = ignorance(members)[:, None, None]
         return Prediction.of(fitted.to_targets(samples), partial(fitted.quantile, samples))
-
-    def _strange(
-        self, population: Population, features: NodeFeatures, refuse: bool
-    ) -> NDArray[np.bool_]:
-        """Which architectures have a kind or choice that was never fitted, ``[batch]``."""
-        tokens = Tokens.of(population, features)
-        strange = features.strange(tokens.features)
-        rows = tokens.rows_with(strange)
-        if rows.any() and refuse:
-            never = (tokens.features != 0).any(axis=0) & ~features.seen
-            named = [name for name, found in zip(features.columns, never, strict=True) if found]
-            raise PredictorError(
-                f"{int(rows.sum())} architectures, the first in row {int(np.argmax(rows))}, have "
-                f"what no fitted one had: {', '.join(named)}; fit some that have it, or make the "
-                'predictor with unknown="mean"'
-            )
-        return rows
 
     def save(self, path: str | Path) -> None:
         """Write what was fitted and pretrained to one safetensors file, all of it or nothing.
@@ -273,7 +260,7 @@ class GNNPredictor:
         from dagsmith.predictor.onnx_export import onnx_inputs
 
         population, fitted = as_population(architectures, self.kinds), self._known
-        self._strange(population, fitted.features, refuse=True)
+        refuse_strange(population, fitted.features, "fit some that have it")
         further = fitted.description.extra_inputs(population, extras)
         return onnx_inputs(population, fitted.features, fitted.description, further)
 
@@ -297,10 +284,3 @@ class GNNPredictor:
             saved.tensors, "pretrained", saved.kinds, saved.settings
         )
         return predictor
-
-
-def _ignorance(members: int) -> NDArray[np.float64]:
-    """Answers of mean 0 whose mean has the variance 1 of the fitted scores, ``[members]``."""
-    levels = norm.ppf((np.arange(members) + 0.5) / members)
-    spread = levels.std(ddof=1) if members > 1 else 1.0
-    return np.asarray(levels * np.sqrt(members) / spread)

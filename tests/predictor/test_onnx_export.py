@@ -82,5 +82,5 @@ def test_what_was_never_fitted_is_no_input() -> None:
     predictor = GNNPredictor(space.kinds, QUICK, unknown="mean")
     predictor.fit(known, np.arange(len(known)))
     assert len(predictor.predict(strange)) == has.sum()
-    with pytest.raises(PredictorError, match="have what no fitted one had"):
+    with pytest.raises(PredictorError, match=r"no fitted one had: .*; fit some that have it$"):
         predictor.onnx_inputs(strange)
