@@ -63,7 +63,7 @@ def figure_pareto(
     fidelity = fidelity_of(done)
     figure = blank_figure(
         "Quality against serving cost",
-        "FLOPs per row (multiply-accumulates)",
+        "FLOPs" if fidelity == "table" else "FLOPs per row (multiply-accumulates)",
         # Beside those of a supernet stand the values of training from scratch.
         f"{metric_title(metric)}, validation"
         if fidelity == "supernet"

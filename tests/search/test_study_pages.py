@@ -188,3 +188,8 @@ def test_what_is_missing_is_said_before_the_search(
     monkeypatch.setattr("dagsmith.search.study_pages.dashboard_installed", lambda: False)
     with pytest.raises(SearchError, match=r"pip install 'dagsmith\[dashboard\]'"):
         StudyPages(study)
+
+
+def test_a_notebook_shows_a_figure_inline(searched: Searched) -> None:
+    figure = study_figures(searched(pages=False))["progress-evaluations"]
+    assert "Search progress against evaluations" in figure._repr_html_()
