@@ -117,14 +117,24 @@ def draw(
             row=1,
             col=column,
         )
+        # Where less than a factor of 100 is shown, also at 2 and 5.
+        steps = (1,) if max(y) > 100 * min(y) else (1, 2, 5)
+        ticks = [step * 10.0**power for power in range(-3, 5) for step in steps]
         figure.update_yaxes(
-            title="processor seconds", type="log", gridcolor=GRID, dtick=1, row=1, col=column
+            title="processor seconds",
+            type="log",
+            gridcolor=GRID,
+            tickvals=ticks,
+            ticktext=[f"{tick:g}" for tick in ticks],
+            row=1,
+            col=column,
         )
     figure.update_layout(
         template="plotly_white",
         font={"color": INK, "size": 13},
         width=1000,
         height=420,
+        margin={"t": 40},
         legend={"orientation": "h", "y": -0.2},
     )
     return figure
