@@ -49,7 +49,7 @@ class NASRecPIMSpace(ClickSpace):
         knobs: choices of some knobs; those not named keep the choices of `KNOBS`.
 
     Raises:
-        SpaceError: a knob that there is not.
+        SpaceError: a knob that there is not, or a choice that no hardware has.
     """
 
     def __init__(
@@ -61,6 +61,8 @@ class NASRecPIMSpace(ClickSpace):
         for knob in knobs or {}:
             if knob not in KNOBS:
                 raise SpaceError(f"no hardware knob {knob!r}; {nearest(knob, KNOBS)}")
+            for choice in (knobs or {})[knob]:
+                _check(knob, choice)
         self.name, self.model, self.kinds = name, model, PIM_KINDS
         self.dense_width, self.sparse_fields = model.dense_width, model.sparse_fields
         self.embedding_dims = model.embedding_dims
@@ -178,6 +180,15 @@ class NASRecPIMSpace(ClickSpace):
             )
             for slot in self._slots()
         }
+
+
+def _check(knob: str, choice: Value) -> None:
+    """Raise SpaceError for a choice that is of no hardware, whatever its technology."""
+    if knob == "tier":
+        if choice not in TIERS:
+            raise SpaceError(f"knob 'tier' has no choice {choice!r}; {nearest(str(choice), TIERS)}")
+    elif isinstance(choice, bool) or not isinstance(choice, int) or choice < 1:
+        raise SpaceError(f"knob {knob!r} is {choice!r}; expected whole numbers above 0")
 
 
 def _place(name: str) -> str:

@@ -13,6 +13,8 @@ from dagsmith.space.pim import CROSSBAR, MAPPING, MEMORY, TIERS
 
 Array = NDArray[np.float64]
 
+_WIDEST = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
@@ -128,7 +130,11 @@ class Knobs:
         for name, low in (("size", 2), ("cell_bits", 1), ("adcs", 1), ("replication", 1)):
             _at_least(name, getattr(self, name)[used], low)
         for name in ("weight_bits", "activation_bits", "embedding_bits"):
-            _at_least(name, getattr(self, name)[used], 1)
+            bits = getattr(self, name)[used]
+            _at_least(name, bits, 1)
+            if (bits > _WIDEST).any():
+                # Digital units are 32 bits wide, and so is what the accuracy is simulated with.
+                raise CostError(f"{name} is {bits.max():g}; expected at most {_WIDEST}")
         slices = np.ceil(self.weight_bits / self.cell_bits)[used]
         size = self.size[used]
         if (slices > size).any():

@@ -12,6 +12,7 @@ from dagsmith.space import (
     nasrec_pim_small,
     nasrec_small,
 )
+from dagsmith.space.component import Value
 from dagsmith.space.nasrec_pim import KNOBS
 from dagsmith.space.pim import MAPPING, PIM_KINDS
 from dagsmith.space.testing import SearchSpaceTests
@@ -99,6 +100,21 @@ def test_choices_can_be_given() -> None:
     assert next(node for node in net.nodes if node.kind == "memory")["tier"] == "hbm"
     with pytest.raises(SpaceError, match=r"no hardware knob 'weight_bit'; did you mean 'weight_b"):
         NASRecPIMSpace("mine", nasrec_small(13, 26), {"weight_bit": (4,)})
+
+
+@pytest.mark.parametrize(
+    ("knob", "choice", "message"),
+    [
+        ("weight_bits", 0, "knob 'weight_bits' is 0; expected whole numbers above 0"),
+        ("adc_bits", 7.5, "knob 'adc_bits' is 7.5; expected whole numbers"),
+        ("size", "128", "knob 'size' is '128'; expected whole numbers"),
+        ("adcs", True, "knob 'adcs' is True; expected whole numbers"),
+        ("tier", "hbm2", r"knob 'tier' has no choice 'hbm2'; did you mean 'hbm'\?"),
+    ],
+)
+def test_choices_of_no_hardware_are_named(knob: str, choice: Value, message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        NASRecPIMSpace("mine", nasrec_small(13, 26), {knob: (choice,)})
 
 
 def test_every_knob_is_an_attribute() -> None:

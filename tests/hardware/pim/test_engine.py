@@ -265,6 +265,10 @@ def test_impossible_configurations_are_named() -> None:
         cost_of(SOME, size=4, cell_bits=1)
     with pytest.raises(CostError, match="256 ADCs for a crossbar of 128 columns"):
         cost_of(SOME, adcs=256)
+    with pytest.raises(CostError, match="activation_bits is 64; expected at most 32"):
+        cost_of(SOME, activation_bits=64)
+    with pytest.raises(CostError, match="size is 1; expected a whole number of at least 2"):
+        cost_of(SOME, size=1)
     with pytest.raises(CostError, match="weight_bits is 0; expected a whole number above 0"):
         Hardware(weight_bits=0)
     with pytest.raises(CostError, match=r"tier is 'hbm2'; did you mean 'hbm'\?"):
