@@ -8,6 +8,7 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
+from dagsmith.search.coverage import covering_rows
 from dagsmith.search.designs import Design, designed_proposals
 from dagsmith.search.drawing_turn import DrawnRound
 from dagsmith.search.ledger import round_of
@@ -39,6 +40,8 @@ SamplerFactory = Callable[[int], BaseSampler]
 """From a seed to a fresh sampler, such as ``lambda seed: make_sampler("tpe", space, seed)``."""
 
 
+_POOL = 128
+"""Random architectures among which those are looked for that have what the others lack."""
 _DRAWN = 16
 """Architectures drawn for each of round 0 where there are budgets, which few of them may meet."""
 
@@ -143,13 +146,20 @@ class Proposing:
         return rehearse(sampler, self._reader, earlier, directions, size, rng, self._limits)
 
     def _initial(self, record: Record, size: int, rng: np.random.Generator) -> Proposals:
-        """What is evaluated first in any case, and `size` architectures of the design."""
+        """What is evaluated first in any case, `size` architectures of the design, and the rest.
+
+        The rest is what has the kinds and choices that all these lack; it comes with `first` only.
+        """
         if self._first is None or not len(self._first):
             return self._designed(record, size, rng)
         rows, keys = first_unseen(self._space, self._first, record.seen, len(self._first))
         others = self._designed(record.with_seen(frozenset(keys)), size, rng)
         genotypes = np.vstack([self._first[rows], others.genotypes])
-        return Proposals(genotypes, keys + others.keys)
+        keys += others.keys
+        pool = self._designed(record.with_seen(frozenset(keys)), _POOL, rng).genotypes
+        new = covering_rows(self._space.decode_many(pool), self._space.decode_many(genotypes))
+        covering = tuple(self._space.decode(genotype).key for genotype in pool[new])
+        return Proposals(np.vstack([genotypes, pool[new]]), keys + covering)
 
     def _designed(self, record: Record, size: int, rng: np.random.Generator) -> Proposals:
         """Architectures of the design; of many drawn, those within budget (or nearest to it)."""

@@ -7,6 +7,7 @@ train them on: a short training then ranks candidates much as a whole one does.
 
 import math
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -142,20 +143,23 @@ class ShortTrainingEvaluator:
         """Train and score each architecture; one whose loss is not finite gets a `failure`."""
         jobs = max(1, min(self.jobs, len(architectures)))
         threads = max(1, torch.get_num_threads() // jobs)
-        return list(
-            joblib.Parallel(n_jobs=jobs)(
-                joblib.delayed(_evaluate)(
-                    self._path,
-                    architecture,
-                    self.recipe,
-                    self.short,
-                    self._table,
-                    self._device,
-                    threads,
+        with warnings.catch_warnings():
+            # joblib replaces a process whose memory has grown, and warns; nothing is lost by it.
+            warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+            return list(
+                joblib.Parallel(n_jobs=jobs)(
+                    joblib.delayed(_evaluate)(
+                        self._path,
+                        architecture,
+                        self.recipe,
+                        self.short,
+                        self._table,
+                        self._device,
+                        threads,
+                    )
+                    for architecture in architectures
                 )
-                for architecture in architectures
             )
-        )
 
 
 def _evaluate(
