@@ -93,7 +93,7 @@ def test_an_ensemble_serves_as_one_model(run: Path, tmp_path: Path) -> None:
         shutil.copytree(run / "models" / "fm", folder)
         shutil.copyfile(run / "models" / "fm-ensemble" / file, folder / "model.safetensors")
         alone.append(load_model(folder).predict(frame))
-    assert not np.allclose(*alone)
+    assert not np.allclose(alone[0], alone[1])
     np.testing.assert_allclose(joined.predict(frame), np.mean(alone, axis=0), rtol=1e-6)
     path = tmp_path / "rows.parquet"
     frame.write_parquet(path)

@@ -60,11 +60,14 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
         server: Any = request.getfixturevalue("postgres_server")
         return Store(url, server.stop, server.start)
     file, elsewhere = tmp_path / "study", tmp_path / "elsewhere"
-    return Store(
-        f"{request.param}:///{file}",
-        lambda: file.replace(elsewhere) and None,
-        lambda: elsewhere.replace(file) and None,
-    )
+
+    def take() -> None:
+        file.replace(elsewhere)
+
+    def put() -> None:
+        elsewhere.replace(file)
+
+    return Store(f"{request.param}:///{file}", take, put)
 
 
 @dataclass
