@@ -1,5 +1,6 @@
 """A search under torchrun: the first process does it, the others train the supernet with it."""
 
+import logging
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from dagsmith.run_directory import RunDirectory, read_configuration
 from dagsmith.settings import SearchSettings
 from dagsmith.training import train_shared
 
+logger = logging.getLogger("dagsmith.other_ranks")
 POLL_S = 0.5
 
 
@@ -17,7 +19,8 @@ def train_beside(settings: SearchSettings, out: str | Path) -> None:
     """Train the supernet of the search in `out` with the process that does all of it.
 
     Data and recipe are the first process's work: this one waits until they are finished, and for
-    nothing if the supernet is. It writes nothing into the directory, which both must see.
+    nothing if the supernet is. It writes nothing into the directory, which both must see. Where
+    candidates are trained shortly there is no supernet and nothing to do.
 
     Args:
         settings: of the search, the same in all processes.
@@ -28,8 +31,11 @@ def train_beside(settings: SearchSettings, out: str | Path) -> None:
     directory = RunDirectory(out, settings.to_dict())
     while directory.output("recipe") is None:
         time.sleep(POLL_S)
-    if directory.output("supernet") is None:
-        train_shared(Job(settings, directory, SilentReporter()))
+    job = Job(settings, directory, SilentReporter())
+    if job.evaluator == "short-training":
+        logger.warning("candidates are trained shortly: without a supernet one process does it all")
+    elif directory.output("supernet") is None:
+        train_shared(job)
 
 
 def _begun(settings: SearchSettings, out: str | Path) -> bool:

@@ -15,6 +15,7 @@ from dagsmith.run_directory import RunDirectory
 from dagsmith.settings import SearchSettings
 
 SETTINGS = SearchSettings(
+    space="nasrec-small",
     rows=1500,
     blocks=2,
     widths=(16, 32),
@@ -89,3 +90,15 @@ def test_the_others_wait_for_the_recipe_and_leave_a_trained_supernet_alone(
     directory.run("supernet", lambda: {"path": "x"})
     beside().join(10)
     assert trained == [tmp_path]
+
+
+def test_without_a_supernet_the_others_have_nothing_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    trained = list[Path]()
+    monkeypatch.setattr("dagsmith.other_ranks.train_shared", lambda job: trained.append(job.path))
+    settings = replace(SETTINGS, evaluator="short-training")
+    RunDirectory(tmp_path, settings.to_dict()).run("recipe", lambda: {"recipe": {}})
+    train_beside(settings, tmp_path)
+    assert not trained
+    assert "without a supernet one process does it all" in caplog.text
