@@ -32,13 +32,10 @@ from dagsmith.hardware import Flops, Parameters, costs
 from dagsmith.network import restore, save_weights
 from dagsmith.predictor.metrics import rank_correlation
 from dagsmith.space import (
-    HANDMADE,
     SPACES,
     Architecture,
     ClickSpace,
-    CTRPlusSpace,
     Genotypes,
-    SpaceError,
     named_architecture,
 )
 from dagsmith.supernet import (
@@ -76,13 +73,7 @@ def dataset_of(arguments: argparse.Namespace) -> Dataset:
 
 def drawn(space: ClickSpace, count: int, seed: int, trunk: bool = True) -> Genotypes:
     """`count` genotypes of different architectures; more of them begin with the same ones."""
-    rows: list[Genotypes] = []
-    if isinstance(space, CTRPlusSpace):
-        for params in HANDMADE.values():
-            try:
-                rows.append(space.point({"dim": space.embedding_dims[1], **params})[None])
-            except SpaceError:
-                continue  # made smaller than the model by other choices
+    rows: list[Genotypes] = [genotype[None] for genotype in space.handmade().values()]
     slots = space.slots
     place = next((at for at, slot in enumerate(slots) if slot.name == "trunk"), 0)
     rng = np.random.default_rng(seed)
