@@ -136,6 +136,22 @@ def blank_figure(title: str, x_title: str, y_title: str) -> go.Figure:
     return figure
 
 
+def dress_panels(figure: go.Figure, title: str) -> None:
+    """Give a figure of several panels the looks of `blank_figure`."""
+    style = blank_figure(title, "", "").layout
+    figure.update_layout(
+        title=style.title,
+        font=style.font,
+        paper_bgcolor=style.paper_bgcolor,
+        plot_bgcolor=style.plot_bgcolor,
+        margin=style.margin,
+        hoverlabel=style.hoverlabel,
+    )
+    figure.update_xaxes(style.xaxis)
+    figure.update_yaxes(style.yaxis)
+    figure.update_annotations(font={"size": 13})
+
+
 def error_bars(rows: Sequence[Mapping[str, Any]], colour: str) -> dict[str, Any]:
     """Error bars from ``{value, low, high}``, as plotly takes them."""
     return {

@@ -156,10 +156,11 @@ class Proposing:
         others = self._designed(record.with_seen(frozenset(keys)), size, rng)
         genotypes = np.vstack([self._first[rows], others.genotypes])
         keys += others.keys
-        pool = self._designed(record.with_seen(frozenset(keys)), _POOL, rng).genotypes
-        new = covering_rows(self._space.decode_many(pool), self._space.decode_many(genotypes))
-        covering = tuple(self._space.decode(genotype).key for genotype in pool[new])
-        return Proposals(np.vstack([genotypes, pool[new]]), keys + covering)
+        pool = self._designed(record.with_seen(frozenset(keys)), _POOL, rng)
+        decoded = [self._space.decode_many(each) for each in (pool.genotypes, genotypes)]
+        new = covering_rows(*decoded)
+        covering = tuple(pool.keys[row] for row in new)
+        return Proposals(np.vstack([genotypes, pool.genotypes[new]]), keys + covering)
 
     def _designed(self, record: Record, size: int, rng: np.random.Generator) -> Proposals:
         """Architectures of the design; of many drawn, those within budget (or nearest to it)."""

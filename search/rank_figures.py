@@ -12,11 +12,10 @@ from plotly.subplots import make_subplots
 
 from dagsmith.search.figure_style import (
     BLUE,
-    GRID,
     MUTED,
     ORANGE,
-    PALE,
     blank_figure,
+    dress_panels,
     error_bars,
 )
 from dagsmith.search.rank_tracker import RankTracker
@@ -60,7 +59,6 @@ def figure_rank_metrics(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     """
     names = list(dict.fromkeys(row["metric"].partition("@")[0] for row in rows))
     columns = min(3, max(1, len(names)))
-    style = blank_figure("Rank metrics by round (band: all rounds together)", "", "").layout
     titled = {name: _metric_title(rows, name) for name in names}
     figure = make_subplots(
         rows=max(1, math.ceil(len(names) / columns)),
@@ -69,26 +67,8 @@ def figure_rank_metrics(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
         horizontal_spacing=0.08,
         vertical_spacing=0.22,
     )
-    figure.update_layout(
-        title=style.title,
-        font=style.font,
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        margin=style.margin,
-        hoverlabel=style.hoverlabel,
-        showlegend=False,
-    )
-    axis = {
-        "gridcolor": GRID,
-        "zeroline": False,
-        "linecolor": PALE,
-        "ticks": "outside",
-        "tickcolor": PALE,
-        "automargin": True,
-    }
-    figure.update_xaxes(**axis)
-    figure.update_yaxes(**axis)
-    figure.update_annotations(font={"size": 13})
+    dress_panels(figure, "Rank metrics by round (band: all rounds together)")
+    figure.update_layout(showlegend=False)
     for place, name in enumerate(names):
         at = {"row": place // columns + 1, "col": place % columns + 1}
         own = [r for r in rows if r["metric"].partition("@")[0] == name and r["value"] is not None]

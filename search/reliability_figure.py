@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
-from dagsmith.search.figure_style import BLUE, GREEN, MUTED, ORANGE, RED, blank_figure
+from dagsmith.search.figure_style import BLUE, GREEN, MUTED, ORANGE, RED, dress_panels
 
 if TYPE_CHECKING:
     from dagsmith.predictor import Reliability
@@ -23,24 +23,14 @@ def figure_reliability(found: Mapping[str, "Reliability"]) -> go.Figure:
     Args:
         found: from `dagsmith.predictor.reliability`, by the name of the predictor or target.
     """
-    style = blank_figure("Reliability of intervals", "level of the interval", "").layout
     figure = make_subplots(
         cols=2,
         horizontal_spacing=0.12,
         subplot_titles=["truths inside", "mean width, standard deviations of the truth"],
     )
-    figure.update_layout(
-        title=style.title,
-        font=style.font,
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        margin=style.margin,
-        hoverlabel=style.hoverlabel,
-        legend={"orientation": "h", "y": -0.25},
-    )
-    figure.update_xaxes(style.xaxis)
-    figure.update_yaxes(style.yaxis)
-    figure.update_annotations(font={"size": 13})
+    dress_panels(figure, "Reliability of intervals")
+    figure.update_layout(legend={"orientation": "h", "y": -0.25})
+    figure.update_xaxes(title="level of the interval")
     figure.add_scatter(
         x=[0, 1],
         y=[0, 1],
