@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dagsmith.space import Node
+from dagsmith.supernet.operators.attend import attend
 from dagsmith.supernet.operators.linear import linear, linear_weights, norm, norm_weights
 from dagsmith.supernet.operators.weight import (
     HIDDEN_NORM,
@@ -62,7 +63,7 @@ class Attention:
         # Heads of two numbers are slower in half precision than in full; keep this product full.
         with torch.autocast(rows.device.type, enabled=False):
             parts = [operand(full(part), weights, dim=-1) for part in (query, key, value)]
-            attended = functional.scaled_dot_product_attention(parts[0], parts[1], parts[2])
+            attended = attend(parts[0], parts[1], parts[2])
         mixed = linear("out", token, [attended.transpose(1, 2).reshape(batch, count, dim)], weights)
         tokens = norm("attention_norm", tokens + mixed, weights)
         hidden = functional.relu(linear("feed_1", token, [tokens], weights))

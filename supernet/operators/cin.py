@@ -4,12 +4,14 @@ import torch
 from torch import Tensor
 
 from dagsmith.space import Node
+from dagsmith.supernet.operators.bilinear import bilinear_forms
 from dagsmith.supernet.operators.weight import (
     Source,
     Sources,
     Tensors,
     Weight,
     Weights,
+    full,
     width_of,
 )
 
@@ -34,6 +36,9 @@ class CompressedInteraction:
     def forward(self, node: Node, sources: Sources, tensors: Tensors, weights: Weights) -> Tensor:
         """Apply the formula."""
         base, below, matrix = tensors["base"][0], tensors["sparse"][0], weights["matrix"]
-        outer = (below.unsqueeze(3) * base.unsqueeze(2)).reshape(-1, matrix[0].numel())
-        mapped = torch.addmm(weights["bias"], outer, matrix.flatten(1).t())
-        return mapped.view(len(base), base.shape[1], len(matrix))
+        # Outer products of half precision are no faster than full ones, which never leave a cache.
+        with torch.autocast(base.device.type, enabled=False):
+            forms = bilinear_forms(
+                full(below).flatten(0, 1), full(base).flatten(0, 1), full(matrix)
+            )
+        return (forms + weights["bias"]).view(len(base), base.shape[1], len(matrix))

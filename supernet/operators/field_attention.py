@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dagsmith.space import Node
+from dagsmith.supernet.operators.attend import attend
 from dagsmith.supernet.operators.weight import (
     Source,
     Sources,
@@ -40,13 +41,11 @@ class FieldAttention:
         width, heads = width_of(node), width_of(node, "heads")
         tokens = tensors["sparse"][0].transpose(1, 2)
         batch, rows, _ = tokens.shape
-        # One product for all four maps; then [batch, rows, part, width, heads].
-        joint = torch.cat([weights[part].flatten(0, 1) for part in PARTS])
-        mapped = functional.linear(tokens, joint).view(batch, rows, len(PARTS), width, heads)
-        query, key, value, residual = mapped.permute(2, 0, 4, 1, 3)
+        # One product for all four maps; then [batch, rows, part, heads, width].
+        joint = torch.cat([weights[part].transpose(0, 1).flatten(0, 1) for part in PARTS])
+        mapped = functional.linear(tokens, joint).view(batch, rows, len(PARTS), heads, width)
+        query, key, value, residual = mapped.permute(2, 0, 3, 1, 4)
         with torch.autocast(tokens.device.type, enabled=False):
-            attended = functional.scaled_dot_product_attention(
-                full(query), full(key), full(value), scale=1.0
-            )
+            attended = attend(full(query), full(key), full(value), scale=1.0)
         out = functional.relu(attended + residual)
         return out.permute(0, 3, 1, 2).reshape(batch, width * heads, rows)
