@@ -14,6 +14,7 @@ an interrupted run goes on; a larger ``--count`` or ``--seeds`` adds to what the
 import argparse
 import importlib.metadata
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -43,6 +44,7 @@ from dagsmith.supernet import (
     RECIPES,
     Network,
     Recipe,
+    ShortTraining,
     ShortTrainingEvaluator,
     SubnetScoring,
     Supernet,
@@ -71,8 +73,13 @@ def dataset_of(arguments: argparse.Namespace) -> Dataset:
     return frappe(arguments.data_dir, folder)
 
 
-def drawn(space: ClickSpace, count: int, seed: int, trunk: bool = True) -> Genotypes:
-    """`count` genotypes of different architectures; more of them begin with the same ones."""
+def drawn(
+    space: ClickSpace, count: int, seed: int, trunk: bool = True, flops: float = math.inf
+) -> Genotypes:
+    """`count` genotypes of different architectures; more of them begin with the same ones.
+
+    Of random ones only those of at most so many FLOPs; hand-made models are always there.
+    """
     rows: list[Genotypes] = [genotype[None] for genotype in space.handmade().values()]
     slots = space.slots
     place = next((at for at, slot in enumerate(slots) if slot.name == "trunk"), 0)
@@ -80,9 +87,12 @@ def drawn(space: ClickSpace, count: int, seed: int, trunk: bool = True) -> Genot
     seen: set[str] = set()
     kept: list[Genotypes] = []
     while len(kept) < count:
-        for genotype in np.concatenate(rows or [space.sample(64, rng)]):
-            if not trunk:
-                genotype[place] = slots[place].choices.index(False)
+        found = np.concatenate(rows) if rows else space.sample(64, rng)
+        if not trunk:
+            found[:, place] = slots[place].choices.index(False)
+        if not rows:
+            found = found[costs(space.decode_many(found), [Flops()])["flops"] <= flops]
+        for genotype in found:
             key = space.decode(genotype).key
             if key not in seen:
                 seen.add(key)
@@ -172,7 +182,7 @@ def by_short_training(
     arguments: argparse.Namespace, dataset: Dataset, nets: Sequence[Architecture], recipe: Recipe
 ) -> dict[str, list[float | None]]:
     """Scores of short trainings that begin with the embeddings of a fully trained FinalMLP."""
-    folder = arguments.out / f"short-{arguments.data}-{_mark(recipe)}"
+    folder = arguments.out / f"short-{arguments.data}-{arguments.short_rows}-{_mark(recipe)}"
     folder.mkdir(parents=True, exist_ok=True)
     net = named_architecture(
         "finalmlp",
@@ -190,6 +200,7 @@ def by_short_training(
     evaluator = ShortTrainingEvaluator(
         dataset,
         recipe,
+        ShortTraining(rows=arguments.short_rows),
         table=None if table is None else table.weight.detach()[:, table.first :],
         jobs=arguments.jobs,
     )
@@ -246,6 +257,7 @@ def card(
             "blocks": arguments.blocks,
             "embedding_dim": arguments.embedding_dim,
             "trunk": not arguments.no_trunk,
+            "most_flops": arguments.flops if math.isfinite(arguments.flops) else None,
         },
         "data": {
             "name": arguments.data,
@@ -258,6 +270,7 @@ def card(
         "seeds": arguments.seeds,
         "recipe": asdict(recipe),
         "supernet": dict(supernet),
+        "short_training": {"rows": arguments.short_rows},
         "zero_cost": {"rows": ZERO_COST_ROWS, "batches": ZERO_COST_BATCHES},
         "noise": taus,
         "versions": {
@@ -296,9 +309,11 @@ def parse() -> argparse.Namespace:
         "--no-trunk", action="store_true", help="ctr-plus without NASRec's choice blocks"
     )
     parser.add_argument("--count", type=int, default=400, help="architectures")
+    parser.add_argument("--flops", type=float, default=math.inf, help="most of a random one")
     parser.add_argument("--seeds", type=int, default=2, help="trainings of each")
     parser.add_argument("--epochs", type=int, default=8, help="of a training, the best one kept")
     parser.add_argument("--supernet-epochs", type=int, default=15)
+    parser.add_argument("--short-rows", type=int, default=400_000, help="of a short training")
     parser.add_argument("--embedding-l2", type=float, default=0.1)
     parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
     parser.add_argument("--out", type=Path, required=True)
@@ -315,7 +330,9 @@ def main() -> None:
         blocks=arguments.blocks,
         embedding_dim=arguments.embedding_dim,
     )
-    genotypes = drawn(space, arguments.count, seed=0, trunk=not arguments.no_trunk)
+    genotypes = drawn(
+        space, arguments.count, seed=0, trunk=not arguments.no_trunk, flops=arguments.flops
+    )
     population = space.decode_many(genotypes)
     nets = [population.architecture(row) for row in range(len(population))]
     recipe = replace(
@@ -330,11 +347,12 @@ def main() -> None:
     columns |= {
         name: values.tolist() for name, values in costs(population, [Parameters(), Flops()]).items()
     }
+    truth = from_scratch(arguments, dataset, nets, recipe)
     columns |= without_training(dataset, nets)
     scores, how = by_supernet(arguments, dataset, space, nets, recipe)
     columns |= scores
     columns |= by_short_training(arguments, dataset, nets, recipe)
-    columns |= from_scratch(arguments, dataset, nets, recipe)
+    columns |= truth
     table = pl.DataFrame(columns)
     file = arguments.out / f"truth-{arguments.data}-{arguments.space}.parquet"
     unfinished = file.with_suffix(".tmp")
