@@ -17,6 +17,7 @@ from dagsmith.space.errors import nearest
 from dagsmith.space.pim import CROSSBAR, HARDWARE, MAPPING, MEMORY
 from dagsmith.supernet.analog import Analog
 from dagsmith.supernet.batch_norm import RunningStatistics, batch_norm
+from dagsmith.supernet.dropout import drop
 from dagsmith.supernet.operators import OPERATORS, Operator, Source, Weight
 from dagsmith.supernet.operators.weight import Arithmetic, MappedWeights, full
 from dagsmith.supernet.quantisation import Mapping as HardwareMapping
@@ -232,7 +233,7 @@ def features(
             output = functional.relu(batch_norm(output, scale, shift, statistics, training))
         if training:
             share = dropout if step.node.kind == "dense_op" else step.node.values.get("dropout", 0)
-            output = functional.dropout(output, float(share)) if share else output
+            output = drop(output, float(share)) if share else output
         tensors[index] = output
         if kept is not None:
             kept.append(output)
