@@ -40,11 +40,14 @@ class ShortTraining:
             log, several over a small one.
         score_rows: validation rows on which the metrics are taken; None is all. Both are drawn
             once by the seed, the same for every candidate.
+        mapped_rows: those of a candidate that is mapped to crossbars, of which every partial sum
+            is computed, likewise.
         seed: seed of weights, order of rows, and the draws.
     """
 
     rows: int = 400_000
     score_rows: int | None = 16384
+    mapped_rows: int | None = 4096
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -172,18 +175,18 @@ def _evaluate(
     threads: int,
 ) -> Evaluation:
     begun, before = time.monotonic(), torch.get_num_threads()
-    dataset = Dataset.open(path).drawn(
-        {"train": short.rows, "valid": short.score_rows}, seed=short.seed
-    )
+    whole = Dataset.open(path)
     network = Network(
         architecture,
-        dataset.fields,
+        whole.fields,
         seed=short.seed,
         std=recipe.embedding_std,
         normalise=recipe.normalise,
         # What is mapped to crossbars is scored as they compute.
         analog=Analog(),
     )
+    scored = short.mapped_rows if network.plan.mapped else short.score_rows
+    dataset = whole.drawn({"train": short.rows, "valid": scored}, seed=short.seed)
     if table is not None:
         warm_start(network, torch.tensor(table))
     metrics: dict[str, float] = {}

@@ -13,10 +13,14 @@ from dagsmith.supernet import (
     Analog,
     Network,
     PathSampler,
+    ShortTraining,
+    ShortTrainingEvaluator,
     SubnetScoring,
     Supernet,
     SupernetEvaluator,
     SupernetRecipe,
+    click_metrics,
+    predict,
     train_scratch,
     train_supernet,
 )
@@ -160,6 +164,54 @@ def test_quantised_networks_learn(joint: NASRecPIMSpace, dataset: Dataset) -> No
     rate = float(dataset.valid.label.mean())
     entropy = -rate * np.log(rate) - (1 - rate) * np.log(1 - rate)
     assert found.metrics["valid"]["logloss"] < entropy - 0.01
+
+
+SHORT = ShortTraining(rows=8000, score_rows=None, mapped_rows=None, seed=1)
+RECIPE = replace(DEFAULT, epochs=2, batch_size=128, lr=5e-3, embedding_l2=0.01, embedding_std=1e-2)
+
+
+def short_losses(dataset: Dataset, nets: list[Architecture], short: ShortTraining) -> list[float]:
+    evaluator = ShortTrainingEvaluator(dataset, RECIPE, short)
+    return [evaluation.metrics["logloss"] for evaluation in evaluator.evaluate(nets)]
+
+
+def test_short_trainings_pay_for_adc_bits_below_lossless(
+    joint: NASRecPIMSpace, dataset: Dataset
+) -> None:
+    hardware = Hardware(size=64, cell_bits=2, dac_bits=1)
+    nets = [replace(hardware, adc_bits=bits).equip(model(joint)) for bits in (10, 7, 5, 4)]
+    loss = short_losses(dataset, nets, SHORT)
+    # All four are the same training, which sees the bits alone: what differs is the read-out.
+    assert loss[0] == loss[1]
+    assert loss[1] < loss[2] < loss[3]
+
+
+def test_short_trainings_learn_with_the_bits_that_they_have(
+    joint: NASRecPIMSpace, dataset: Dataset
+) -> None:
+    plain = model(joint)
+    coarse = Hardware(weight_bits=3, activation_bits=3, embedding_bits=3, adc_bits=10).equip(plain)
+    recipe = ShortTrainingEvaluator(dataset, RECIPE, SHORT).recipe
+    seen = dataset.drawn({"train": SHORT.rows}, seed=SHORT.seed)
+    ignorant = train_scratch(
+        Network(plain, dataset.fields, seed=1, std=recipe.embedding_std), seen, recipe, seed=1
+    )
+    mapped = Network(coarse, dataset.fields, analog=Analog())
+    mapped.load_state_dict(ignorant.model.state_dict())
+    scores = predict(mapped, dataset.valid, torch.device("cpu"))
+    rounded = click_metrics(dataset.valid.label, scores)["logloss"]
+    assert short_losses(dataset, [coarse], SHORT)[0] < rounded
+
+
+def test_short_trainings_score_what_is_mapped_on_its_share_of_the_rows(
+    joint: NASRecPIMSpace, dataset: Dataset
+) -> None:
+    short, plain = replace(SHORT, rows=256), model(joint)
+    nets = [plain, Hardware().equip(plain)]
+    whole = short_losses(dataset, nets, short)
+    few = short_losses(dataset, nets, replace(short, mapped_rows=200))
+    assert whole[0] == few[0]
+    assert whole[1] != few[1]
 
 
 def test_a_mapping_without_a_crossbar_is_named(joint: NASRecPIMSpace) -> None:
