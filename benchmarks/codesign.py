@@ -1,9 +1,7 @@
 r"""Model and hardware searched together, against one after the other: AutoRAC's comparison.
 
-    python benchmarks/codesign.py --data synthetic --rows 120000 --out runs/codesign-synthetic
-    python benchmarks/codesign.py --data frappe_x1_train.parquet --valid frappe_x1_valid.parquet \
-        --test frappe_x1_test.parquet --label label --drop redrawn_negative \
-        --out runs/codesign-frappe
+    python benchmarks/codesign.py --data synthetic --out runs/codesign-synthetic
+    python benchmarks/codesign.py --data frappe --data-dir ../shared/data --out runs/codesign-frappe
 
 Four arms, each trained from scratch with quantised weights and activations and measured on its
 crossbars (ADCs, cells that vary), by one recipe, that of the model search:
@@ -11,10 +9,16 @@ crossbars (ADCs, cells that vary), by one recipe, that of the model search:
 (a) hand-made DLRM and DCNv2 on the default hardware (ISAAC at 8 bits);
 (b) the best model of a search for log loss alone, mapped on the default hardware as it is: of its
     ``--top`` best, that with the best validation log loss from scratch;
-(c) the same model, its hardware searched afterwards with half as many evaluations;
-(d) model and hardware searched together (`nasrec-pim-small`, or `--space nasrec-pim`).
+(c) the same model, its hardware searched afterwards;
+(d) model and hardware searched together.
 
-(c) and (d) minimize log loss under budgets, shares of (b)'s costs (`codesign_search.py`).
+All searches score by short trainings from the embeddings of one hand-made model that was trained in
+full, with the bits of the hardware in the training and its crossbars in the scoring (or, with
+``--evaluator supernet``, by a supernet). What is counted are evaluations: (b) has ``--trials`` of
+models. (d) takes up the ``--starts`` best models of the first half of these on the default
+hardware, and goes on with model and hardware for the other half: ``--trials`` in all. (c) has as
+many for its hardware, after all of (b)'s: half as many again as the others. (c) and (d) minimize
+log loss under budgets, shares of (b)'s costs (`codesign_search.py`).
 
 Of (c) and (d) candidates are raced (`codesign_race.py`). Of those whose validation log loss from
 scratch is at most (b)'s plus its standard deviation over the training seeds, the one that costs
@@ -22,10 +26,9 @@ least stands for its arm ("at equal log loss"); where none is, the one with the 
 and the table says so. What it costs is the worst of energy, latency and, in (d), FLOPs, each as a
 share of (b)'s.
 
-Hypervolume, all measured by the joint supernet at ``--trials`` evaluations each: the joint search;
-one after the other (the first half of the model search on the default hardware, then the search of
-(c), whose model had the benefit of the other half and of the race); random architectures of the
-joint space.
+Hypervolume, at equal numbers of evaluations by the same evaluator: together, and one after the
+other, which share the first half of the model search and its best models on the default hardware,
+and then go on with (d)'s and (c)'s; and random architectures of the joint space.
 
 Everything lies below ``--out`` and is resumable: the same command goes on. It leaves
 ``codesign.json`` and ``codesign.html`` there and prints the table.
@@ -33,20 +36,14 @@ Everything lies below ``--out`` and is resumable: the same command goes on. It l
 
 import argparse
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from codesign_race import (
-    Entry,
-    Race,
-    evaluated,
-    fastest_equal,
-    most_accurate,
-    trained,
-)
+from codesign_race import Entry, Race, fastest_equal, most_accurate, trained
 from codesign_report import compared, figure_gains, figure_hypervolume, hypervolumes, table
 from codesign_search import NoWorseThan, Searches
 
@@ -58,7 +55,7 @@ from dagsmith.progress import reporter
 from dagsmith.run_directory import RunDirectory
 from dagsmith.search.figure_style import duration
 from dagsmith.settings import SearchSettings
-from dagsmith.training import baseline, subnet_evaluator
+from dagsmith.training import baseline, candidate_evaluator
 
 TITLES = {
     "a": "hand-made, default hardware",
@@ -67,22 +64,39 @@ TITLES = {
     "d": "searched together",
 }
 SHARED = ("data", "recipe", "supernet")
-"""The stages that lead to a supernet."""
+"""The stages that lead to what candidates share: a supernet, or embeddings."""
+MODELS = {"nasrec-pim-small": "nasrec-small", "nasrec-pim": "nasrec-full"}
+"""The space of the models alone, of each joint space."""
+PLACES = ("data", "valid", "test")
+FRAPPE: dict[str, Any] = {
+    "data": "ctr/frappe_x1_train.parquet",
+    "valid": "ctr/frappe_x1_valid.parquet",
+    "test": "ctr/frappe_x1_test.parquet",
+    "label": "label",
+    "drop": ("redrawn_negative",),
+}
+"""Where Frappe lies in the folder of the data, and what its columns are."""
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "synthetic": {"short_rows": 42_000, "scratch_epochs": 3, "embedding_l2": 0.3},
+    "frappe": {"short_rows": 50_000, "scratch_epochs": 6, "embedding_l2": 0.1},
+}
+"""What a data set needs, unless said otherwise."""
 
 
 def settings_of(options: argparse.Namespace, seed: int, **changes: Any) -> SearchSettings:
     """Settings of one search of the comparison."""
-    values: dict[str, Any] = {
-        "data": options.data,
-        "valid": options.valid,
-        "test": options.test,
-        "label": options.label,
-        "drop": tuple(options.drop),
-        "rows": options.rows if options.data == "synthetic" else None,
+    if options.data == "frappe":
+        folder = Path(options.data_dir)
+        where: dict[str, Any] = FRAPPE | {k: str(folder / FRAPPE[k]) for k in PLACES}
+    else:
+        where = {"data": "synthetic", "rows": options.rows}
+    values: dict[str, Any] = where | {
         "blocks": options.blocks,
         "widths": tuple(options.widths),
         "embedding_l2": options.embedding_l2,
         "trials": options.trials,
+        "evaluator": options.evaluator,
+        "short_rows": options.short_rows,
         "supernet_epochs": options.supernet_epochs,
         "scratch_epochs": options.scratch_epochs,
         "sampler": options.sampler,
@@ -118,20 +132,27 @@ def one_seed(
     Hand-made models come as (a) with their names, in the first seed only.
     """
     out = Path(options.out) / f"seed{seed}"
-    small = options.space == "nasrec-pim-small"
-    plain = settings_of(options, seed, space="nasrec-small" if small else "nasrec-full")
-    alone = finished(plain, out / "model", (*SHARED, "search"))
+    alone = finished(settings_of(options, seed, space=MODELS[options.space]), out / "model", SHARED)
     recipe = alone.directory.output("recipe") or {}
     # One recipe for all arms: a penalty chosen anew could flatter one of them.
     given: dict[str, Any] = {"data": str(alone.dataset.path), "valid": None, "test": None}
     given |= {"label": None, "drop": (), "rows": None}
     given |= {"embedding_l2": recipe["recipe"]["embedding_l2"]}
+    supernet = options.evaluator == "supernet"
     joint = finished(
-        settings_of(options, seed, space=options.space, **given), out / "joint", SHARED
+        settings_of(options, seed, space=options.space, **given),
+        out / "joint",
+        SHARED if supernet else SHARED[:-1],
     )
+    rate = float(np.mean(joint.dataset.valid.label))
+    base = float(-rate * np.log(rate) - (1 - rate) * np.log(1 - rate))
+    # Short trainings begin with one table, whatever the hardware.
+    plain = NoWorseThan(candidate_evaluator(alone), base)
+    mapped = NoWorseThan(candidate_evaluator(joint), base) if supernet else plain
+    searches = Searches(alone, joint, plain, mapped, options.sampler, out)
 
-    default = Hardware()
-    found = evaluated(alone.trials)
+    default, half = Hardware(), options.trials - options.trials // 2
+    found = searches.alone(options.trials)
     best = sorted(found, key=lambda c: c.loss)[: options.top]
     nets = [default.equip(candidate.net) for candidate in best]
     arms: dict[str, Entry] = {}
@@ -147,18 +168,12 @@ def one_seed(
     for name, entry in arms.items():
         entry["equal"] = name == "b" or entry["valid"] <= limit
     chosen = next(
-        c.net
-        for c, net in zip(best, nets, strict=True)
-        if net.to_dict() == arms["b"]["architecture"]
+        c for c, net in zip(best, nets, strict=True) if net.to_dict() == arms["b"]["architecture"]
     )
 
-    rate = float(np.mean(joint.dataset.valid.label))
-    base = float(-rate * np.log(rate) - (1 - rate) * np.log(1 - rate))
-    evaluator = NoWorseThan(subnet_evaluator(joint), base)
-    searches = Searches(joint, evaluator, options.sampler, of, out)
-    together = searches.together(options.trials)
-    half = max(1, options.trials // 2)
-    after = searches.hardware_after(alone, chosen, half)
+    starts = sorted(found[:half], key=lambda c: c.loss)[: options.starts]
+    together = searches.together(starts, options.trials - half, of)
+    after = searches.hardware_after(chosen, options.trials - half, of)
     by = ("energy_pj", "latency_ns")
     few = max(1, options.candidates // 2)
     race = Race(few, options.rounds, options.finalists, options.scratch_seeds, by)
@@ -166,33 +181,37 @@ def one_seed(
     race = replace(race, width=options.candidates, by=("flops", *by))
     arms["d"], raced_together = fastest_equal(joint, together, limit, of, race)
 
-    default_ones = searches.on_default(found[:half])
     random = searches.at_random(options.trials)
-    ways = {"joint": together, "one after the other": default_ones + after, "random": random}
+    shared = together[: len(starts)]
+    one_by_one = (shared + after)[: options.trials - half]
     every = max(1, options.trials // 20)
-    curves = {way: hypervolumes(values, of, base, every) for way, values in ways.items()}
+    curves = {
+        "joint": hypervolumes(together, of, base, every, half),
+        "one after the other": hypervolumes(one_by_one, of, base, every, half),
+        "random": hypervolumes(random, of, base, every),
+    }
     return arms, curves, {"c": raced_after, "d": raced_together}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default="synthetic")
-    parser.add_argument("--valid")
-    parser.add_argument("--test")
-    parser.add_argument("--label")
-    parser.add_argument("--drop", nargs="*", default=[])
-    parser.add_argument("--rows", type=int, default=120_000)
+    parser.add_argument("--data", default="synthetic", choices=tuple(DEFAULTS))
+    parser.add_argument("--data-dir", default=os.environ.get("DAGSMITH_DATA", "../shared/data"))
+    parser.add_argument("--rows", type=int, default=120_000, help="of the synthetic log")
     parser.add_argument("--out", required=True)
-    parser.add_argument(
-        "--space", default="nasrec-pim-small", choices=("nasrec-pim-small", "nasrec-pim")
-    )
-    parser.add_argument("--blocks", type=int, default=5)
+    parser.add_argument("--space", default="nasrec-pim-small", choices=tuple(MODELS))
+    parser.add_argument("--blocks", type=int, default=4)
     parser.add_argument("--widths", nargs="*", type=int, default=[16, 32, 64, 128, 256])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument(
+        "--evaluator", default="short-training", choices=("supernet", "short-training")
+    )
+    parser.add_argument("--short-rows", type=int, help="training rows that a short training sees")
+    parser.add_argument("--starts", type=int, default=8, help="models that (d) starts from")
     parser.add_argument("--sampler", default="mh")
-    parser.add_argument("--top", type=int, default=3, help="models of (b) that are raced")
-    parser.add_argument("--candidates", type=int, default=6, help="of (d) per round; half for (c)")
+    parser.add_argument("--top", type=int, default=2, help="models of (b) that are raced")
+    parser.add_argument("--candidates", type=int, default=5, help="of (d) per round; half for (c)")
     parser.add_argument("--rounds", type=int, default=2, help="of the race of (d)")
     parser.add_argument("--finalists", type=int, default=2, help="that get all training seeds")
     parser.add_argument("--scratch-seeds", type=int, default=3)
@@ -201,6 +220,9 @@ def main() -> None:
     parser.add_argument("--scratch-epochs", type=int)
     parser.add_argument("--jobs", type=int)
     options = parser.parse_args()
+    for name, value in DEFAULTS[options.data].items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
     out = Path(options.out)
     seeds, curves, raced = [], [], []
     for seed in range(options.seeds):

@@ -1,8 +1,8 @@
 """Who stands for an arm of `codesign.py`: candidates of a search, raced by training from scratch.
 
-What a supernet says of an architecture is noisy, and the cheapest that it likes may be one that it
-is wrong about. So several candidates along the front are trained with one seed; further rounds look
-just below the cheapest that lost nothing; and only the best of these get the other seeds.
+What an evaluator says of an architecture is noisy, and the cheapest that it likes may be one that
+it is wrong about. So several candidates along the front are trained with one seed; further rounds
+look just below the cheapest that lost nothing; and only the best of these get the other seeds.
 """
 
 import math
@@ -19,6 +19,7 @@ from dagsmith.job import Job
 from dagsmith.search import pareto_front
 from dagsmith.search.trials import Trials
 from dagsmith.space import Architecture, Population
+from dagsmith.space.component import Value
 from dagsmith.space.ctr import PLUS_KINDS
 from dagsmith.space.pim import PIM_KINDS
 from dagsmith.stages import train_models
@@ -35,14 +36,16 @@ class Candidate:
     """An evaluated architecture.
 
     Args:
-        net: with its hardware.
-        loss: its log loss by the supernet.
+        net: with its hardware, if it has any.
+        loss: its log loss by the evaluator.
         costs: of it.
+        params: its choices.
     """
 
     net: Architecture
     loss: float
     costs: Mapping[str, float]
+    params: Mapping[str, Value]
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,9 @@ def trained(
 def evaluated(trials: Trials) -> list[Candidate]:
     """What a search evaluated."""
     return [
-        Candidate(trials.architecture(t), trials.metrics(t)["logloss"], trials.costs(t))
+        Candidate(
+            trials.architecture(t), trials.metrics(t)["logloss"], trials.costs(t), dict(t.params)
+        )
         for t in trials.complete
     ]
 

@@ -1,43 +1,54 @@
-"""The searches of `codesign.py` that one supernet scores: together, hardware afterwards, at random.
+"""The searches of `codesign.py`: models alone, together with hardware, hardware afterwards, random.
 
-What is wanted is the best log loss at costs far below those of (b), so the searches minimize log
-loss under budgets: shares of (b)'s costs, in steps. (With log loss and three costs as objectives
-of equal rank, which agree among each other, chains spend most evaluations on the cheapest corner.)
+What is wanted is the best log loss at costs below those of (b), so the searches minimize log loss
+under budgets: shares of (b)'s costs, in steps. (With log loss and three costs as objectives of
+equal rank, which agree among each other, chains spend most evaluations on the cheapest corner.)
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from codesign_race import Candidate, costs_of, evaluated
+from codesign_race import Candidate, evaluated
 
 from dagsmith.data.evaluations import Evaluation, Evaluator
-from dagsmith.files import write_text
 from dagsmith.hardware.pim import Hardware
 from dagsmith.job import Job
 from dagsmith.search import make_sampler, open_study, parse_objectives, run_search
 from dagsmith.search.limits import HARD
 from dagsmith.search.surrogate import CostLimit
 from dagsmith.search.trials import Trials
-from dagsmith.space import Architecture, NASRecPIMSpace, RestrictedSpace, SearchSpace
+from dagsmith.space import (
+    Architecture,
+    Genotypes,
+    NASRecPIMSpace,
+    RestrictedSpace,
+    SearchSpace,
+)
+from dagsmith.stages import AT_ONCE
+from dagsmith.training import trainings_at_once
 
 Budget = Mapping[str, float]
 """Largest share of (b)'s costs, by cost."""
 TOGETHER: tuple[Budget, ...] = (
-    {"flops": 0.4, "energy_pj": 0.2, "latency_ns": 0.25},
-    {"flops": 0.15, "energy_pj": 0.06, "latency_ns": 0.1},
+    {"flops": 0.5, "energy_pj": 0.5, "latency_ns": 0.6},
+    {"flops": 0.3, "energy_pj": 0.25, "latency_ns": 0.3},
 )
 """Budgets of the joint search, each for its share of the evaluations."""
 AFTER: tuple[Budget, ...] = (
-    {"energy_pj": 0.6, "latency_ns": 0.4},
-    {"energy_pj": 0.3, "latency_ns": 0.1},
+    {"energy_pj": 0.5, "latency_ns": 0.6},
+    {"energy_pj": 0.25, "latency_ns": 0.3},
 )
 """Those of the search of hardware for a model, whose FLOPs are what they are."""
+NEIGHBOURS = 2
+"""Mutants of every start in the first round: the predictor learns there what a knob does."""
+MUTATIONS = 6
+"""Slots redrawn in such a mutant."""
+INITIAL = 4
+"""Random architectures beside the starts."""
 
 
-@dataclass(frozen=True)
 class NoWorseThan:
     """An evaluator for which log losses end at that of the base rate.
 
@@ -49,91 +60,140 @@ class NoWorseThan:
         base: log loss of the base rate.
     """
 
-    evaluator: Evaluator
-    base: float
-    fidelity: str = "supernet"
+    def __init__(self, evaluator: Evaluator, base: float) -> None:
+        self._evaluator, self._base = evaluator, base
+        self.fidelity = evaluator.fidelity
 
     def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
         """Evaluate each, and cut off."""
         return [
             replace(found, metrics=self._cut(found.metrics))
-            for found in self.evaluator.evaluate(architectures)
+            for found in self._evaluator.evaluate(architectures)
         ]
 
     def _cut(self, metrics: Mapping[str, float]) -> dict[str, float]:
         return {
-            name: min(value, self.base) if name == "logloss" else value
+            name: min(value, self._base) if name == "logloss" else value
             for name, value in metrics.items()
         }
 
 
 @dataclass(frozen=True)
 class Searches:
-    """Searches by one evaluator, each kept in a folder of its own.
+    """Searches of one seed, each kept in a folder of its own.
 
     Args:
+        model: the job of the models without hardware.
         joint: the job of the joint space.
-        evaluator: scores mapped architectures.
+        plain: scores models.
+        mapped: scores models with their hardware.
         sampler: who proposes.
-        of: costs of (b).
         out: where the studies lie.
     """
 
+    model: Job
     joint: Job
-    evaluator: Evaluator
+    plain: Evaluator
+    mapped: Evaluator
     sampler: str
-    of: Mapping[str, float]
     out: Path
 
-    def together(self, trials: int) -> list[Candidate]:
-        """Model and hardware."""
-        return self._run("together", self.joint.space, self.sampler, trials, TOGETHER)
+    def alone(self, trials: int) -> list[Candidate]:
+        """Models without hardware, the hand-made ones of their space first."""
+        job = self.model
+        first = np.stack(list(job.handmade.values())) if job.handmade else None
+        initial = min(32, max(4, trials // 4))
+        return self._run("model", job, job.space, self.plain, trials, initial=initial, first=first)
 
-    def hardware_after(self, alone: Job, model: Architecture, trials: int) -> list[Candidate]:
-        """The hardware of a model that the search `alone` found."""
-        space = self.joint.space
-        if not isinstance(space, NASRecPIMSpace):
-            raise TypeError(f"{space.name} has no hardware")
-        params = next(
-            dict(trial.params)
-            for trial in alone.trials.complete
-            if alone.trials.architecture(trial).key == model.key
+    def together(
+        self, starts: Sequence[Candidate], trials: int, of: Mapping[str, float]
+    ) -> list[Candidate]:
+        """Model and hardware, from models on the default hardware.
+
+        Args:
+            starts: models of `alone`; they are the first that are evaluated.
+            trials: evaluations, those of the starts included.
+            of: costs of (b).
+        """
+        space = self._space
+        return self._run(
+            "together",
+            self.joint,
+            space,
+            self.mapped,
+            trials,
+            budgets=TOGETHER,
+            of=of,
+            first=self._around(space, [on_default(space, start.params) for start in starts]),
         )
-        return self._run("after", RestrictedSpace(space, params), self.sampler, trials, AFTER)
+
+    def hardware_after(
+        self, model: Candidate, trials: int, of: Mapping[str, float]
+    ) -> list[Candidate]:
+        """The hardware of one model of `alone`, from the default one."""
+        space = self._space
+        names = {slot.name for slot in space.hardware_slots}
+        narrow = RestrictedSpace(space, model.params)
+        given = {k: v for k, v in on_default(space, model.params).items() if k in names}
+        return self._run(
+            "after",
+            self.joint,
+            narrow,
+            self.mapped,
+            trials,
+            budgets=AFTER,
+            of=of,
+            first=self._around(narrow, [given]),
+        )
 
     def at_random(self, trials: int) -> list[Candidate]:
         """Random architectures of the joint space."""
-        # The joint search begins with random ones: others, or the two would share them.
-        return self._run("random", self.joint.space, "random", trials, ({},), other=10_000)
+        # The joint search has random ones too: others, or the two would share them.
+        return self._run(
+            "random", self.joint, self._space, self.mapped, trials, sampler="random", other=10_000
+        )
 
-    def on_default(self, models: Sequence[Candidate]) -> list[Candidate]:
-        """Models on the default hardware; their scores are kept in a file."""
-        path = self.out / "default.json"
-        nets = [Hardware().equip(model.net) for model in models]
-        if path.is_file():
-            losses: list[float] = json.loads(path.read_text(encoding="utf-8"))
-        else:
-            found = self.evaluator.evaluate(nets)
-            losses = [float(e.metrics.get("logloss", np.inf)) for e in found]
-            write_text(path, json.dumps(losses) + "\n")
-        rows = zip(nets, losses, strict=True)
-        return [Candidate(net, loss, costs_of(self.joint, net)) for net, loss in rows]
+    @property
+    def _space(self) -> NASRecPIMSpace:
+        space = self.joint.space
+        if not isinstance(space, NASRecPIMSpace):
+            raise TypeError(f"{space.name} has no hardware")
+        return space
+
+    def _around(self, space: SearchSpace, starts: Sequence[Mapping[str, object]]) -> Genotypes:
+        """The starts, and mutants of them."""
+        first = np.stack([space.from_params(start) for start in starts])  # type: ignore[arg-type]
+        rng = np.random.default_rng([self.joint.settings.seed, 11])
+        count = max(NEIGHBOURS * len(first), 4)
+        rows = np.arange(count) % len(first)
+        return np.vstack([first, space.mutate(first[rows], rng, MUTATIONS)])
 
     def _run(
         self,
         name: str,
+        job: Job,
         space: SearchSpace,
-        sampler: str,
+        evaluator: Evaluator,
         trials: int,
-        budgets: Sequence[Budget],
+        *,
+        budgets: Sequence[Budget] = ({},),
+        of: Mapping[str, float] | None = None,
+        sampler: str = "",
+        initial: int = INITIAL,
+        first: Genotypes | None = None,
         other: int = 0,
     ) -> list[Candidate]:
         folder, objectives = self.out / name, parse_objectives("logloss")
         folder.mkdir(parents=True, exist_ok=True)
-        study = open_study(folder / "study.db", name, space, objectives)
-        progress = self.joint.progress
-        progress.begin(name)
-        initial = min(32, max(4, trials // 4))
+        study = open_study(
+            folder / "study.db",
+            name,
+            space,
+            objectives,
+            context={"data": job.dataset.fingerprint, "evaluator": evaluator.fidelity},
+        )
+        progress = job.progress
+        progress.begin(f"{self.out.name}, {name}")
 
         def told(stage: str, done: int, total: int | None) -> None:
             progress.update(done, trials)
@@ -141,28 +201,38 @@ class Searches:
         try:
             for step, budget in enumerate(budgets, start=1):
                 limits = tuple(
-                    CostLimit(cost, portion * self.of[cost], HARD)
+                    CostLimit(cost, portion * (of or {})[cost], HARD)
                     for cost, portion in budget.items()
                 )
                 run_search(
                     study,
                     space,
-                    self.evaluator,
+                    evaluator,
                     sampler=lambda seed, limits=limits: make_sampler(  # type: ignore[misc]
-                        sampler,
+                        sampler or self.sampler,
                         space,
                         seed,
                         initial=initial,
                         objectives=objectives,
-                        costs=self.joint.costs,
+                        costs=job.costs,
                         limits=limits,
                     ),
                     trials=trials * step // len(budgets),
                     initial=initial,
-                    seed=self.joint.settings.seed + other,
-                    costs=self.joint.costs,
+                    seed=job.settings.seed + other,
+                    costs=job.costs,
                     progress=told,
+                    first=first,
+                    at_once=AT_ONCE * trainings_at_once(job),
                 )
         finally:
             progress.end()
-        return evaluated(Trials(study, objectives))
+        return evaluated(Trials(study, objectives))[:trials]
+
+
+def on_default(space: NASRecPIMSpace, model: Mapping[str, object]) -> dict[str, object]:
+    """A point of the joint space: a model's choices, and the default hardware at every place."""
+    values = asdict(Hardware())
+    return dict(model) | {
+        slot.name: values[slot.name.rpartition(".")[2]] for slot in space.hardware_slots
+    }
