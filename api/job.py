@@ -27,13 +27,15 @@ from dagsmith.search.study_pages import StudyPages, dashboard_installed
 from dagsmith.search.surrogate import CostLimit
 from dagsmith.search.trials import Trials
 from dagsmith.settings import SearchSettings
-from dagsmith.space import SPACES, ClickSpace, Genotype, NASRecPIMSpace, Population
+from dagsmith.space import SPACES, ClickSpace, Genotype, PIMSpace, Population
 
 PICTURES = "pictures"
 """Folder of the drawings that the dashboard shows, in the run's directory."""
 BLOCKS, PLUS_BLOCKS = 7, 2
 """Choice blocks where none are asked for: those of NASRec, and fewer beside the streams of
 ctr-plus, where seven of them would cost ten times what all else does."""
+PLUS = ("ctr-plus", "ctr-plus-pim")
+"""The spaces of streams."""
 RANKED_BY = ("logloss", "auc")
 """The metrics that a search may put first."""
 
@@ -97,7 +99,7 @@ class Job:
         return SPACES[settings.space](
             len(self.dataset.dense_features),
             len(self.dataset.fields),
-            blocks=settings.blocks or (PLUS_BLOCKS if settings.space == "ctr-plus" else BLOCKS),
+            blocks=settings.blocks or (PLUS_BLOCKS if settings.space in PLUS else BLOCKS),
             widths=settings.widths or None,
             embedding_dim=settings.embedding_dim,
         )
@@ -111,7 +113,7 @@ class Job:
         """
         if self.settings.evaluator != "auto":
             return self.settings.evaluator
-        return "short-training" if self.settings.space == "ctr-plus" else "supernet"
+        return "short-training" if self.settings.space in PLUS else "supernet"
 
     @cached_property
     def handmade(self) -> dict[str, Genotype]:
@@ -160,7 +162,7 @@ class Job:
     def on_hardware(self) -> bool:
         """Whether this search asks for costs of in-memory-computing hardware."""
         asked = {o.name for o in self.objectives} | {limit.cost for limit in self.limits}
-        return isinstance(self.space, NASRecPIMSpace) or bool(asked & set(PIM_COSTS))
+        return isinstance(self.space, PIMSpace) or bool(asked & set(PIM_COSTS))
 
     @property
     def table_rows(self) -> int:

@@ -65,7 +65,11 @@ TITLES = {
 }
 SHARED = ("data", "recipe", "supernet")
 """The stages that lead to what candidates share: a supernet, or embeddings."""
-MODELS = {"nasrec-pim-small": "nasrec-small", "nasrec-pim": "nasrec-full"}
+MODELS = {
+    "nasrec-pim-small": "nasrec-small",
+    "nasrec-pim": "nasrec-full",
+    "ctr-plus-pim": "ctr-plus",
+}
 """The space of the models alone, of each joint space."""
 PLACES = ("data", "valid", "test")
 FRAPPE: dict[str, Any] = {
@@ -158,10 +162,9 @@ def one_seed(
     arms: dict[str, Entry] = {}
     if not seed:
         for name in ("dlrm", "dcnv2"):
-            model = baseline(alone, name)
-            net = default.equip(model)
+            net = default.equip(baseline(alone, name))
             # Hand-made models have the penalty that suits a DNN.
-            entries = trained(alone, [net], options.scratch_seeds, "dnn", model)
+            entries = trained(alone, [net], options.scratch_seeds, "dnn")
             arms[f"a, {name}"] = entries[net.key]
     arms["b"] = most_accurate(alone, nets, options.scratch_seeds) | {"equal": True}
     limit, of = arms["b"]["valid"] + arms["b"]["noise"], arms["b"]["costs"]

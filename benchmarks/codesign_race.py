@@ -21,7 +21,7 @@ from dagsmith.search.trials import Trials
 from dagsmith.space import Architecture, Population
 from dagsmith.space.component import Value
 from dagsmith.space.ctr import PLUS_KINDS
-from dagsmith.space.pim import PIM_KINDS
+from dagsmith.space.pim import PLUS_PIM_KINDS
 from dagsmith.stages import train_models
 from dagsmith.training import scratch_recipe, training_of
 
@@ -69,7 +69,7 @@ class Race:
 
 def costs_of(job: Job, net: Architecture) -> dict[str, float]:
     """Costs on the hardware that the architecture names, else on the default hardware."""
-    kinds = PIM_KINDS if any(node.kind == "crossbar" for node in net.nodes) else PLUS_KINDS
+    kinds = PLUS_PIM_KINDS if any(node.kind == "crossbar" for node in net.nodes) else PLUS_KINDS
     population = Population.from_architectures([net], kinds)
     found = pim_costs(population, table_rows=float(job.table_rows))
     found["flops"] = Flops().cost(population)
@@ -81,7 +81,6 @@ def trained(
     nets: Sequence[Architecture],
     seeds: int,
     recipe_of: str = "",
-    model: Architecture | None = None,
 ) -> dict[str, Entry]:
     """Train each from scratch with its hardware; means over the seeds, by key.
 
@@ -90,8 +89,6 @@ def trained(
         nets: with hardware.
         seeds: training seeds; those that were done before stand.
         recipe_of: the hand-made model whose recipe is taken; else that of the searched ones.
-        model: what is costed, on the default hardware, in place of the one net: hardware nodes go
-            with searched kinds only.
     """
     first, recipe = job.settings.seed, scratch_recipe(job, recipe_of)
     work = {
@@ -117,7 +114,7 @@ def trained(
                 "test": fmean(o["test"]["logloss"] for o in outcomes if "test" in o),
                 "auc": fmean(o["test"]["auc"] for o in outcomes if "test" in o),
                 "seeds": len(valid),
-                "costs": costs_of(job, model or net),
+                "costs": costs_of(job, net),
                 "architecture": net.to_dict(),
             }
     return entries

@@ -22,7 +22,7 @@ from dagsmith.search.trials import Trials
 from dagsmith.space import (
     Architecture,
     Genotypes,
-    NASRecPIMSpace,
+    PIMSpace,
     RestrictedSpace,
     SearchSpace,
 )
@@ -154,9 +154,9 @@ class Searches:
         )
 
     @property
-    def _space(self) -> NASRecPIMSpace:
+    def _space(self) -> PIMSpace:
         space = self.joint.space
-        if not isinstance(space, NASRecPIMSpace):
+        if not isinstance(space, PIMSpace):
             raise TypeError(f"{space.name} has no hardware")
         return space
 
@@ -230,7 +230,7 @@ class Searches:
         return evaluated(Trials(study, objectives))[:trials]
 
 
-def on_default(space: NASRecPIMSpace, model: Mapping[str, object]) -> dict[str, object]:
+def on_default(space: PIMSpace, model: Mapping[str, object]) -> dict[str, object]:
     """A point of the joint space: a model's choices, and the default hardware at every place."""
     values = asdict(Hardware())
     return dict(model) | {

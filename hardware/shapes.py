@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dagsmith.hardware.cost_model import CostError
 from dagsmith.space import ABSENT, Population
 from dagsmith.space.ctr import KINDS, PLUS_KINDS
-from dagsmith.space.pim import HARDWARE, PIM_KINDS
+from dagsmith.space.pim import HARDWARE, PIM_KINDS, PLUS_PIM_KINDS
 
 Matrix = NDArray[np.float64]
 Where = NDArray[np.bool_]
@@ -19,6 +19,7 @@ ADDED_ROWS = 8
 
 _SIZES = ("width", "rows", "fields")
 """The attribute that says how large a node's output is, whatever its kind calls it."""
+_KNOWN = (PLUS_KINDS, KINDS, PIM_KINDS, PLUS_PIM_KINDS)
 _PORTS = ("dense", "sparse", "left", "right", "base", "pooled")
 
 
@@ -158,9 +159,9 @@ def _columns(population: Population) -> tuple[NDArray[np.int64], dict[str, Matri
         at = population.kind == index
         if not at.any():
             continue
-        if known in PIM_KINDS.kinds and known.name in HARDWARE:
+        if known in PLUS_PIM_KINDS.kinds and known.name in HARDWARE:
             continue  # hardware computes, but is not computed
-        if known not in (*PLUS_KINDS.kinds, *KINDS.kinds, *PIM_KINDS.kinds):
+        if all(known not in kinds.kinds for kinds in _KNOWN):
             strange.append(known.name)
             continue
         kind[at] = PLUS_KINDS.index[known.name]

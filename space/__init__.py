@@ -15,6 +15,7 @@ from dagsmith.space.component import (
 from dagsmith.space.csco import CSCOSpace, csco_cifar10, csco_imagenet
 from dagsmith.space.ctr import Block
 from dagsmith.space.ctr_plus import CTRPlusSpace, ctr_plus
+from dagsmith.space.ctr_plus_pim import CTRPlusPIMSpace, ctr_plus_pim
 from dagsmith.space.drawing import draw
 from dagsmith.space.errors import ArchitectureError, SpaceError
 from dagsmith.space.handmade import HANDMADE, NAMED, named_architecture
@@ -27,6 +28,7 @@ from dagsmith.space.nasrec_pim import NASRecPIMSpace, nasrec_pim, nasrec_pim_sma
 from dagsmith.space.offered import SPACES
 from dagsmith.space.parameters import ParameterSpace
 from dagsmith.space.pids import PIDSSpace, pids_classification, pids_segmentation
+from dagsmith.space.pim_space import PIMSpace
 from dagsmith.space.population import ABSENT, Population
 from dagsmith.space.published import PublishedNet, published_nets
 from dagsmith.space.restricted import RestrictedSpace
@@ -44,6 +46,7 @@ __all__ = [
     "Attribute",
     "Block",
     "CSCOSpace",
+    "CTRPlusPIMSpace",
     "CTRPlusSpace",
     "Categorical",
     "ClickSpace",
@@ -60,6 +63,7 @@ __all__ = [
     "Node",
     "Number",
     "PIDSSpace",
+    "PIMSpace",
     "ParameterSpace",
     "Population",
     "PublishedNet",
@@ -72,6 +76,7 @@ __all__ = [
     "csco_cifar10",
     "csco_imagenet",
     "ctr_plus",
+    "ctr_plus_pim",
     "draw",
     "enumerate_cells",
     "isomorphism_fingerprint",

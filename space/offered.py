@@ -5,6 +5,7 @@ from typing import Protocol
 
 from dagsmith.space.click_space import ClickSpace
 from dagsmith.space.ctr_plus import ctr_plus
+from dagsmith.space.ctr_plus_pim import ctr_plus_pim
 from dagsmith.space.nasrec import nasrec_full, nasrec_small
 from dagsmith.space.nasrec_pim import nasrec_pim, nasrec_pim_small
 
@@ -32,5 +33,6 @@ SPACES: dict[str, MakeSpace] = {
     "nasrec-pim": nasrec_pim,
     "nasrec-pim-small": nasrec_pim_small,
     "ctr-plus": ctr_plus,
+    "ctr-plus-pim": ctr_plus_pim,
 }
 """The named spaces, each made from the field counts of the data."""

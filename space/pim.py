@@ -8,7 +8,7 @@ model are one graph, and every kind is encoded by what it is.
 from dataclasses import replace
 
 from dagsmith.space.component import Categorical, ComponentKind, Number, Vocabulary
-from dagsmith.space.ctr import KINDS
+from dagsmith.space.ctr import KINDS, PLUS_KINDS
 
 TIERS = ("dram", "hbm", "reram")
 """Where embedding tables may live; ``reram`` is ReRAM in memory mode, on the chip itself."""
@@ -33,18 +33,22 @@ MEMORY = ComponentKind("memory", (Categorical("tier", TIERS), Number("embedding_
 HARDWARE = (CROSSBAR.name, MAPPING.name, MEMORY.name)
 """Kinds that run a model and compute nothing of it."""
 
-_RUNS = {"sparse_input": "memory", "dense_op": "mapping", "sparse_op": "mapping"}
-_RUNS |= {"merger": "mapping", "head": "mapping"}
+_NASREC = ("dense_op", "sparse_op", "merger", "head")
+_LAYERS = ("layer", "field_gate", "cross", "pairs", "fm_logit", "cin", "field_attention")
+RUNS = {"sparse_input": "memory"}
+RUNS |= dict.fromkeys((*_NASREC, *_LAYERS, "mask_block", "fusion"), "mapping")
+"""The port by which a kind is tied to its hardware; what is not here only passes numbers on."""
 
-PIM_KINDS = Vocabulary(
-    (
-        *(
-            replace(kind, ports=(*kind.ports, _RUNS[kind.name])) if kind.name in _RUNS else kind
-            for kind in KINDS.kinds
-        ),
-        CROSSBAR,
-        MAPPING,
-        MEMORY,
+
+def _with_hardware(kinds: Vocabulary) -> Vocabulary:
+    tied = (
+        replace(kind, ports=(*kind.ports, RUNS[kind.name])) if kind.name in RUNS else kind
+        for kind in kinds.kinds
     )
-)
-"""The kinds of CTR models, each with a port for the hardware that runs it, and the hardware."""
+    return Vocabulary((*tied, CROSSBAR, MAPPING, MEMORY))
+
+
+PIM_KINDS = _with_hardware(KINDS)
+"""The kinds of NASRec, each with a port for the hardware that runs it, and the hardware."""
+PLUS_PIM_KINDS = _with_hardware(PLUS_KINDS)
+"""The same of ctr-plus."""

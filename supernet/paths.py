@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from dagsmith.space import Architecture, Block, ClickSpace, NASRecPIMSpace, NASRecSpace, SpaceError
+from dagsmith.space import Architecture, Block, ClickSpace, NASRecSpace, PIMSpace, SpaceError
 from dagsmith.space.errors import nearest
 
 Mode = Literal["single-operator", "single-path", "any-path", "full-path", "given"]
@@ -54,8 +54,8 @@ class PathSampler:
         if mode == "given" and not given:
             raise SpaceError("sampling mode 'given' needs a list of architectures")
         # In a joint space the model's path is drawn as in its own space, then its hardware.
-        self.joint = space if isinstance(space, NASRecPIMSpace) else None
-        self.space = space.model if isinstance(space, NASRecPIMSpace) else space
+        self.joint = space if isinstance(space, PIMSpace) else None
+        self.space = space.model if isinstance(space, PIMSpace) else space
         blockwise = isinstance(self.space, NASRecSpace)
         if not blockwise and (warmup_steps or mode not in ("single-operator", "given")):
             asked = "a warm-up by the full path" if warmup_steps else f"sampling mode {mode!r}"
@@ -72,7 +72,7 @@ class PathSampler:
             return self.given[int(rng.integers(len(self.given)))]
         genotype = self.space.sample(1, rng)[0]
         if not isinstance(self.space, NASRecSpace):
-            return self.space.decode(genotype)
+            return self._equipped(self.space.decode(genotype), rng)
         blocks = self.space.to_blocks(genotype)
         full = max(0.0, 1.0 - step / self.warmup_steps) if self.warmup_steps else 0.0
         connect_all = self.mode == "full-path" or rng.random() < full
@@ -80,7 +80,10 @@ class PathSampler:
         for number, block in enumerate(blocks, 1):
             everything = self.mode == "full-path" or rng.random() < full
             chosen.append(self._block(self.space, number, block, everything, connect_all, rng))
-        architecture = self.space.assemble(chosen)
+        return self._equipped(self.space.assemble(chosen), rng)
+
+    def _equipped(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """With hardware of the joint space, if there is one."""
         if self.joint is None:
             return architecture
         genes = self.joint.sample(1, rng)[0, len(self.space.slots) :]

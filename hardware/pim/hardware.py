@@ -9,7 +9,7 @@ from dagsmith.hardware.cost_model import CostError
 from dagsmith.hardware.pim.technology import Technology
 from dagsmith.space import Architecture, Edge, Node, Population
 from dagsmith.space.errors import nearest
-from dagsmith.space.pim import CROSSBAR, MAPPING, MEMORY, TIERS
+from dagsmith.space.pim import CROSSBAR, MAPPING, MEMORY, RUNS, TIERS
 
 Array = NDArray[np.float64]
 
@@ -68,10 +68,9 @@ class Hardware:
         edges = [Edge(0, 1, "crossbar")]
         edges += [Edge(e.source + shift, e.target + shift, e.port) for e in architecture.edges]
         for index, node in enumerate(architecture.nodes):
-            if node.kind == "sparse_input":
-                edges.append(Edge(2, index + shift, "memory"))
-            elif node.kind != "dense_input":
-                edges.append(Edge(1, index + shift, "mapping"))
+            port = RUNS.get(node.kind)
+            if port is not None:
+                edges.append(Edge(2 if port == "memory" else 1, index + shift, port))
         return Architecture((*hardware, *architecture.nodes), tuple(edges)).live()
 
 

@@ -5,13 +5,16 @@ from torch import Tensor
 
 from dagsmith.space import Node
 from dagsmith.supernet.operators.bilinear import bilinear_forms
+from dagsmith.supernet.operators.linear import product
 from dagsmith.supernet.operators.weight import (
+    MappedWeights,
     Source,
     Sources,
     Tensors,
     Weight,
     Weights,
     full,
+    operand,
     width_of,
 )
 
@@ -35,10 +38,16 @@ class CompressedInteraction:
 
     def forward(self, node: Node, sources: Sources, tensors: Tensors, weights: Weights) -> Tensor:
         """Apply the formula."""
-        base, below, matrix = tensors["base"][0], tensors["sparse"][0], weights["matrix"]
-        # Outer products of half precision are no faster than full ones, which never leave a cache.
-        with torch.autocast(base.device.type, enabled=False):
-            forms = bilinear_forms(
-                full(below).flatten(0, 1), full(base).flatten(0, 1), full(matrix)
-            )
+        matrix = weights["matrix"]
+        base = operand(tensors["base"][0], weights, dim=1)
+        below = operand(tensors["sparse"][0], weights, dim=1)
+        if isinstance(weights, MappedWeights):
+            outer = (below.unsqueeze(3) * base.unsqueeze(2)).reshape(-1, matrix[0].numel())
+            forms = product("matrix", outer, matrix.flatten(1), weights)
+        else:
+            # Halved outer products are no faster than full ones, which never leave a cache.
+            with torch.autocast(base.device.type, enabled=False):
+                forms = bilinear_forms(
+                    full(below).flatten(0, 1), full(base).flatten(0, 1), full(matrix)
+                )
         return (forms + weights["bias"]).view(len(base), base.shape[1], len(matrix))

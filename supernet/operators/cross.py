@@ -1,11 +1,17 @@
 """Cross: one cross layer of DCNv2."""
 
 from torch import Tensor
-from torch.nn import functional
 
 from dagsmith.space import Node
-from dagsmith.supernet.operators.linear import linear, linear_weights
-from dagsmith.supernet.operators.weight import Source, Sources, Tensors, Weight, Weights
+from dagsmith.supernet.operators.linear import linear, linear_weights, product
+from dagsmith.supernet.operators.weight import (
+    Source,
+    Sources,
+    Tensors,
+    Weight,
+    Weights,
+    operand,
+)
 
 
 class Cross:
@@ -31,11 +37,11 @@ class Cross:
         size, rank = sources["base"][0].size, int(node["rank"])
         base, crossed = tensors["base"][0], tensors["dense"][0]
         if rank:
-            low = functional.linear(crossed, weights["down"])
+            low = product("down", crossed, weights["down"], weights)
             mapped = linear("up", [Source("low", rank)], [low], weights)
         else:
             mapped = linear("full", [_crossed(size)], [crossed], weights)
-        return base * mapped + crossed
+        return operand(base, weights, dim=1) * operand(mapped, weights, dim=1) + crossed
 
 
 def _crossed(size: int) -> Source:

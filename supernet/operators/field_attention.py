@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from dagsmith.space import Node
 from dagsmith.supernet.operators.attend import attend
+from dagsmith.supernet.operators.linear import product
 from dagsmith.supernet.operators.weight import (
     Source,
     Sources,
@@ -13,6 +14,7 @@ from dagsmith.supernet.operators.weight import (
     Weight,
     Weights,
     full,
+    operand,
     width_of,
 )
 
@@ -43,9 +45,16 @@ class FieldAttention:
         batch, rows, _ = tokens.shape
         # One product for all four maps; then [batch, rows, part, heads, width].
         joint = torch.cat([weights[part].transpose(0, 1).flatten(0, 1) for part in PARTS])
-        mapped = functional.linear(tokens, joint).view(batch, rows, len(PARTS), heads, width)
+        mapped = product("joint", tokens, joint, weights).view(
+            batch, rows, len(PARTS), heads, width
+        )
         query, key, value, residual = mapped.permute(2, 0, 3, 1, 4)
         with torch.autocast(tokens.device.type, enabled=False):
-            attended = attend(full(query), full(key), full(value), scale=1.0)
+            attended = attend(
+                operand(full(query), weights, dim=-1),
+                operand(full(key), weights, dim=-1),
+                operand(full(value), weights, dim=-1),
+                scale=1.0,
+            )
         out = functional.relu(attended + residual)
         return out.permute(0, 3, 1, 2).reshape(batch, width * heads, rows)

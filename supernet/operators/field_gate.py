@@ -6,7 +6,15 @@ from torch.nn import functional
 
 from dagsmith.space import ArchitectureError, Node
 from dagsmith.supernet.operators.linear import linear, linear_weights
-from dagsmith.supernet.operators.weight import Source, Sources, Tensors, Weight, Weights, width_of
+from dagsmith.supernet.operators.weight import (
+    Source,
+    Sources,
+    Tensors,
+    Weight,
+    Weights,
+    operand,
+    width_of,
+)
 
 
 class FieldGate:
@@ -33,7 +41,8 @@ class FieldGate:
         context = tensors["sparse"][0][:, :, field - 1] if field else flat
         hidden = functional.relu(linear("hidden", [_context(node, sources)], [context], weights))
         opening = linear("gate", [Source("hidden", width_of(node))], [hidden], weights)
-        return flat * (2.0 * torch.sigmoid(opening))
+        share = 2.0 * torch.sigmoid(opening)
+        return operand(flat, weights, dim=1) * operand(share, weights, dim=1)
 
 
 def _context(node: Node, sources: Sources) -> Source:

@@ -3,7 +3,15 @@
 from torch import Tensor
 
 from dagsmith.space import Node
-from dagsmith.supernet.operators.weight import Source, Sources, Tensors, Weight, Weights, full
+from dagsmith.supernet.operators.weight import (
+    Source,
+    Sources,
+    Tensors,
+    Weight,
+    Weights,
+    full,
+    operand,
+)
 
 
 class FMLogit:
@@ -22,6 +30,6 @@ class FMLogit:
 
     def forward(self, node: Node, sources: Sources, tensors: Tensors, weights: Weights) -> Tensor:
         """Apply the formula."""
-        rows = full(tensors["sparse"][0])
+        rows = operand(full(tensors["sparse"][0]), weights, dim=1)
         pairs = rows.sum(dim=2).square() - rows.square().sum(dim=2)
         return 0.5 * pairs.sum(dim=1, keepdim=True)

@@ -5,7 +5,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from dagsmith.space import Node
+from dagsmith.supernet.operators.linear import product
 from dagsmith.supernet.operators.weight import (
+    MappedWeights,
     Source,
     Sources,
     Tensors,
@@ -40,8 +42,16 @@ class Fusion:
         heads = width_of(node, "heads")
         left, right = (_grouped(full(tensors[side][0]), heads) for side in ("left", "right"))
         with torch.autocast(left.device.type, enabled=False):
-            mapped = torch.bmm(left, weights[f"heads{heads}"])
+            mapped = _mapped(left, weights[f"heads{heads}"], weights)
         return (mapped * right).sum(dim=(0, 2)).unsqueeze(1)
+
+
+def _mapped(left: Tensor, matrices: Tensor, weights: Weights) -> Tensor:
+    """``[heads, batch, left]`` times ``[heads, left, right]``; crossbars hold a matrix per head."""
+    if not isinstance(weights, MappedWeights):
+        return torch.bmm(left, matrices)
+    heads = enumerate(zip(left, matrices, strict=True))
+    return torch.stack([product(f"head{h}", rows, own.t(), weights) for h, (rows, own) in heads])
 
 
 def _grouped(tensor: Tensor, heads: int) -> Tensor:

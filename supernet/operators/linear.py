@@ -42,6 +42,17 @@ def linear(
     return result.view(*lead, -1)
 
 
+def product(name: str, tensor: Tensor, matrix: Tensor, weights: Weights) -> Tensor:
+    """``tensor matrix^T`` along the last axis, ``[..., size]`` and ``[out, size]``, without a bias.
+
+    On hardware it is the map `name` of the operator whose weights these are.
+    """
+    if not isinstance(weights, MappedWeights):
+        return functional.linear(tensor, matrix)
+    mapped = weights.arithmetic.product(name, tensor.reshape(-1, tensor.shape[-1]), matrix)
+    return mapped.view(*tensor.shape[:-1], -1)
+
+
 def norm_weights(name: str, size: int, initial: float = 1.0) -> dict[str, Weight]:
     """Scale and shift of a LayerNorm over the last axis."""
     return {f"{name}/scale": Weight((size,), None, initial), f"{name}/shift": Weight((size,))}

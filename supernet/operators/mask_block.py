@@ -5,7 +5,15 @@ from torch.nn import functional
 
 from dagsmith.space import Node
 from dagsmith.supernet.operators.linear import linear, linear_weights, norm, norm_weights
-from dagsmith.supernet.operators.weight import Source, Sources, Tensors, Weight, Weights, width_of
+from dagsmith.supernet.operators.weight import (
+    Source,
+    Sources,
+    Tensors,
+    Weight,
+    Weights,
+    operand,
+    width_of,
+)
 
 
 class MaskBlock:
@@ -34,7 +42,8 @@ class MaskBlock:
         masked = sources["dense"][0]
         hidden = functional.relu(linear("hidden", sources["base"], tensors["base"], weights))
         mask = linear(f"mask/of/{masked.place}", [_hidden(node)], [hidden], weights)
-        out = linear("linear", [masked], [tensors["dense"][0] * mask], weights)
+        seen = operand(tensors["dense"][0], weights, dim=1) * operand(mask, weights, dim=1)
+        out = linear("linear", [masked], [seen], weights)
         return functional.relu(norm("norm", out, weights))
 
 

@@ -5,7 +5,14 @@ from torch import Tensor
 
 from dagsmith.space import ArchitectureError, Node
 from dagsmith.supernet.operators.dot_product import triangle
-from dagsmith.supernet.operators.weight import Source, Sources, Tensors, Weight, Weights
+from dagsmith.supernet.operators.weight import (
+    Source,
+    Sources,
+    Tensors,
+    Weight,
+    Weights,
+    operand,
+)
 
 
 class Pairs:
@@ -37,5 +44,6 @@ class Pairs:
             [tensors["sparse"][0], *(vector.unsqueeze(2) for vector in tensors.get("dense", ()))],
             dim=2,
         )
+        vectors = operand(vectors, weights, dim=1)
         gram = torch.bmm(vectors.transpose(1, 2), vectors)
         return gram.flatten(1).index_select(1, triangle(vectors.shape[2], gram.device))

@@ -13,8 +13,8 @@ from dagsmith.space import (
     nasrec_small,
 )
 from dagsmith.space.component import Value
-from dagsmith.space.nasrec_pim import KNOBS
 from dagsmith.space.pim import MAPPING, PIM_KINDS
+from dagsmith.space.pim_space import KNOBS
 from dagsmith.space.testing import SearchSpaceTests
 
 
