@@ -71,6 +71,8 @@ MODELS = {
     "ctr-plus-pim": "ctr-plus",
 }
 """The space of the models alone, of each joint space."""
+WIDTHS = (16, 32, 64, 128, 256)
+"""Of NASRec's blocks, unless said otherwise."""
 PLACES = ("data", "valid", "test")
 FRAPPE: dict[str, Any] = {
     "data": "ctr/frappe_x1_train.parquet",
@@ -95,8 +97,8 @@ def settings_of(options: argparse.Namespace, seed: int, **changes: Any) -> Searc
     else:
         where = {"data": "synthetic", "rows": options.rows}
     values: dict[str, Any] = where | {
-        "blocks": options.blocks,
-        "widths": tuple(options.widths),
+        "blocks": options.blocks or (1 if options.space == "ctr-plus-pim" else 4),
+        "widths": tuple(options.widths or (() if options.space == "ctr-plus-pim" else WIDTHS)),
         "embedding_l2": options.embedding_l2,
         "trials": options.trials,
         "evaluator": options.evaluator,
@@ -202,9 +204,9 @@ def main() -> None:
     parser.add_argument("--data-dir", default=os.environ.get("DAGSMITH_DATA", "../shared/data"))
     parser.add_argument("--rows", type=int, default=120_000, help="of the synthetic log")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--space", default="nasrec-pim-small", choices=tuple(MODELS))
-    parser.add_argument("--blocks", type=int, default=4)
-    parser.add_argument("--widths", nargs="*", type=int, default=[16, 32, 64, 128, 256])
+    parser.add_argument("--space", default="ctr-plus-pim", choices=tuple(MODELS))
+    parser.add_argument("--blocks", type=int, help="of NASRec; else 4")
+    parser.add_argument("--widths", nargs="*", type=int, help="of NASRec's blocks, or of towers")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument(
@@ -214,7 +216,7 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=8, help="models that (d) starts from")
     parser.add_argument("--sampler", default="mh")
     parser.add_argument("--top", type=int, default=2, help="models of (b) that are raced")
-    parser.add_argument("--candidates", type=int, default=5, help="of (d) per round; half for (c)")
+    parser.add_argument("--candidates", type=int, default=4, help="of (d) per round; half for (c)")
     parser.add_argument("--rounds", type=int, default=2, help="of the race of (d)")
     parser.add_argument("--finalists", type=int, default=2, help="that get all training seeds")
     parser.add_argument("--scratch-seeds", type=int, default=3)

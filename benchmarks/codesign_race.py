@@ -77,10 +77,7 @@ def costs_of(job: Job, net: Architecture) -> dict[str, float]:
 
 
 def trained(
-    job: Job,
-    nets: Sequence[Architecture],
-    seeds: int,
-    recipe_of: str = "",
+    job: Job, nets: Sequence[Architecture], seeds: int, recipe_of: str = ""
 ) -> dict[str, Entry]:
     """Train each from scratch with its hardware; means over the seeds, by key.
 
@@ -98,7 +95,7 @@ def trained(
         ]
         for net in nets
     }
-    job.progress.begin("codesign")
+    job.progress.begin(f"{job.path.parent.name}, from scratch")
     try:
         train_models(job, [training for runs in work.values() for training in runs])
     finally:

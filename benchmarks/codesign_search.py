@@ -26,6 +26,7 @@ from dagsmith.space import (
     RestrictedSpace,
     SearchSpace,
 )
+from dagsmith.space.component import Value
 from dagsmith.stages import AT_ONCE
 from dagsmith.training import trainings_at_once
 
@@ -47,6 +48,9 @@ MUTATIONS = 6
 """Slots redrawn in such a mutant."""
 INITIAL = 4
 """Random architectures beside the starts."""
+FIXED: dict[str, Value] = {"trunk": False}
+"""What is not searched: beside its streams ctr-plus has NASRec's choice blocks, and one evaluation
+with them takes as long as ten without."""
 
 
 class NoWorseThan:
@@ -101,9 +105,20 @@ class Searches:
     def alone(self, trials: int) -> list[Candidate]:
         """Models without hardware, the hand-made ones of their space first."""
         job = self.model
-        first = np.stack(list(job.handmade.values())) if job.handmade else None
-        initial = min(32, max(4, trials // 4))
-        return self._run("model", job, job.space, self.plain, trials, initial=initial, first=first)
+        space = _searched(job.space)
+        kept = {slot.name for slot in space.slots}
+        points = [job.space.to_params(point) for point in job.handmade.values()]
+        first = [space.from_params({k: v for k, v in p.items() if k in kept}) for p in points]
+        initial = min(16, max(4, trials // 4))
+        return self._run(
+            "model",
+            job,
+            space,
+            self.plain,
+            trials,
+            initial=initial,
+            first=np.stack(first) if first else None,
+        )
 
     def together(
         self, starts: Sequence[Candidate], trials: int, of: Mapping[str, float]
@@ -115,16 +130,17 @@ class Searches:
             trials: evaluations, those of the starts included.
             of: costs of (b).
         """
-        space = self._space
+        narrow = _searched(self._space)
+        points = [on_default(self._space, start.params) for start in starts]
         return self._run(
             "together",
             self.joint,
-            space,
+            narrow,
             self.mapped,
             trials,
             budgets=TOGETHER,
             of=of,
-            first=self._around(space, [on_default(space, start.params) for start in starts]),
+            first=self._around(narrow, points),
         )
 
     def hardware_after(
@@ -132,9 +148,8 @@ class Searches:
     ) -> list[Candidate]:
         """The hardware of one model of `alone`, from the default one."""
         space = self._space
-        names = {slot.name for slot in space.hardware_slots}
-        narrow = RestrictedSpace(space, model.params)
-        given = {k: v for k, v in on_default(space, model.params).items() if k in names}
+        narrow = RestrictedSpace(_searched(space), model.params)
+        given = on_default(space, {})
         return self._run(
             "after",
             self.joint,
@@ -150,7 +165,13 @@ class Searches:
         """Random architectures of the joint space."""
         # The joint search has random ones too: others, or the two would share them.
         return self._run(
-            "random", self.joint, self._space, self.mapped, trials, sampler="random", other=10_000
+            "random",
+            self.joint,
+            _searched(self._space),
+            self.mapped,
+            trials,
+            sampler="random",
+            other=10_000,
         )
 
     @property
@@ -228,6 +249,13 @@ class Searches:
         finally:
             progress.end()
         return evaluated(Trials(study, objectives))[:trials]
+
+
+def _searched(space: SearchSpace) -> SearchSpace:
+    """The space without what is `FIXED`."""
+    names = {slot.name for slot in space.slots}
+    fixed = {name: value for name, value in FIXED.items() if name in names}
+    return RestrictedSpace(space, fixed) if fixed else space
 
 
 def on_default(space: PIMSpace, model: Mapping[str, object]) -> dict[str, object]:
