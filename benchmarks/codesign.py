@@ -44,7 +44,14 @@ from typing import Any
 
 import numpy as np
 from codesign_race import Entry, Race, fastest_equal, most_accurate, trained
-from codesign_report import compared, figure_gains, figure_hypervolume, hypervolumes, table
+from codesign_report import (
+    compared,
+    figure_gains,
+    figure_hypervolume,
+    figure_table,
+    hypervolumes,
+    table,
+)
 from codesign_search import NoWorseThan, Searches
 
 from dagsmith.files import write_text
@@ -249,10 +256,10 @@ def main() -> None:
             f"{row['equal']} of {len(seeds)}), less than (b): {gains}"
         )
     for way, found in compared(curves).items():
-        low, high = found["ahead_interval"]
+        (low, high), (least, most) = found["interval"], found["ahead_interval"]
         print(
-            f"hypervolume, {way}: {found['mean']:.4f}; joint is ahead by {found['ahead']:.4f} "
-            f"[{low:.4f}, {high:.4f}]"
+            f"hypervolume, {way}: {found['mean']:.4f} [{low:.4f}, {high:.4f}]; joint is ahead by "
+            f"{found['ahead']:.4f} [{least:.4f}, {most:.4f}]"
         )
 
 
@@ -281,7 +288,11 @@ def _write(
         "raced": raced,
     }
     write_text(out / "codesign.json", json.dumps(document, indent=1) + "\n")
-    pages = [figure_gains(document["table"], len(seeds)), figure_hypervolume(curves)]
+    pages = [
+        figure_table(document["table"], len(seeds)),
+        figure_gains(document["table"], len(seeds)),
+        figure_hypervolume(curves),
+    ]
     parts = [
         page.to_html(full_html=False, include_plotlyjs="inline" if not index else False)
         for index, page in enumerate(pages)

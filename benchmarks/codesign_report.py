@@ -123,19 +123,50 @@ def figure_gains(rows: Sequence[Mapping[str, Any]], seeds: int) -> go.Figure:
     drawn.update_layout(
         title=f"Costs against (b), whose test log loss is {loss:.4f}; error bars span the seeds",
         barmode="group",
+        height=500,
         plot_bgcolor="white",
         legend={"orientation": "h", "yanchor": "top", "y": -0.12},
     )
     return drawn
 
 
+def figure_table(rows: Sequence[Mapping[str, Any]], seeds: int) -> go.Figure:
+    """The arms with their log losses, and how many times less than (b) each costs."""
+    gains = [f"{_NAMES[cost]}, times less" for cost in COSTS]
+    columns = ["arm", "test log loss", "equal", *gains]
+    cells = [
+        [f"({row['arm']})" for row in rows],
+        [f"{row['test']:.4f}" for row in rows],
+        [f"{row['equal']} of {seeds}" for row in rows],
+        *([f"{row[f'{cost}_gain']:.2f}" for row in rows] for cost in COSTS),
+    ]
+    drawn = go.Figure(go.Table(header={"values": columns}, cells={"values": cells}))
+    drawn.update_layout(height=140 + 26 * len(rows), margin={"t": 30, "b": 10})
+    return drawn
+
+
+def _named(way: str, found: Mapping[str, Any], seeds: int) -> str:
+    """A way with its last hypervolume, and how far the joint search is ahead of it."""
+    text = f"{way}: {found['mean']:.3f}"
+    if seeds < 2:
+        return text
+    low, high = found["interval"]
+    text += f" [{low:.3f}, {high:.3f}]"
+    if way == "joint":
+        return text
+    low, high = found["ahead_interval"]
+    return f"{text}, joint ahead by {found['ahead']:.3f} [{low:.3f}, {high:.3f}]"
+
+
 def figure_hypervolume(curves: Sequence[Mapping[str, Mapping[int, float]]]) -> go.Figure:
-    """Mean hypervolume of each way against its evaluations, with the range of the seeds."""
+    """Mean hypervolume of each way against its evaluations, with its interval over the seeds."""
     drawn = go.Figure()
+    last = compared(curves)
     for way, colour in zip(curves[0], _COLOURS, strict=False):
         counts = sorted(set.intersection(*(set(seed[way]) for seed in curves)))
         rows = np.array([[seed[way][count] for count in counts] for seed in curves])
-        for edge, fill in ((rows.max(axis=0), None), (rows.min(axis=0), "tonexty")):
+        low, high = np.transpose([interval(column.tolist()) for column in rows.T])
+        for edge, fill in ((high, None), (low, "tonexty")):
             drawn.add_scatter(
                 x=counts,
                 y=edge,
@@ -150,13 +181,15 @@ def figure_hypervolume(curves: Sequence[Mapping[str, Mapping[int, float]]]) -> g
             x=counts,
             y=rows.mean(axis=0),
             mode="lines",
-            name=way,
+            name=_named(way, last[way], len(curves)),
             line={"width": 2, "color": colour},
         )
     drawn.update_xaxes(title="evaluations", gridcolor=GRID)
     drawn.update_yaxes(title="hypervolume", gridcolor=GRID)
     drawn.update_layout(
-        title="Hypervolume of log loss, energy and latency; bands span the search seeds",
+        title="Hypervolume of log loss, energy and latency; bands are 95 % intervals of the mean",
+        height=500,
         plot_bgcolor="white",
+        legend={"orientation": "h", "yanchor": "top", "y": -0.15},
     )
     return drawn
