@@ -18,7 +18,9 @@ full, with the bits of the hardware in the training and its crossbars in the sco
 models. (d) takes up the ``--starts`` best models of the first half of these on the default
 hardware, and goes on with model and hardware for the other half: ``--trials`` in all. (c) has as
 many for its hardware, after all of (b)'s: half as many again as the others. (c) and (d) minimize
-log loss under budgets, shares of (b)'s costs (`codesign_search.py`).
+log loss under budgets, shares of (b)'s costs (`codesign_search.py`). Trainings from scratch are not
+counted: (b) has ``--top`` of one seed, (d) ``--candidates`` in each of ``--rounds``, (c) half of
+these.
 
 Of (c) and (d) candidates are raced (`codesign_race.py`). Of those whose validation log loss from
 scratch is at most (b)'s plus its standard deviation over the training seeds, the one that costs
@@ -222,7 +224,7 @@ def main() -> None:
     parser.add_argument("--short-rows", type=int, help="training rows that a short training sees")
     parser.add_argument("--starts", type=int, default=8, help="models that (d) starts from")
     parser.add_argument("--sampler", default="mh")
-    parser.add_argument("--top", type=int, default=2, help="models of (b) that are raced")
+    parser.add_argument("--top", type=int, default=4, help="models of (b) that are raced")
     parser.add_argument("--candidates", type=int, default=4, help="of (d) per round; half for (c)")
     parser.add_argument("--rounds", type=int, default=2, help="of the race of (d)")
     parser.add_argument("--finalists", type=int, default=2, help="that get all training seeds")
