@@ -19,7 +19,7 @@ def bilinear_forms(left: Tensor, right: Tensor, matrices: Tensor) -> Tensor:
     if torch.is_grad_enabled() and (
         left.requires_grad or right.requires_grad or matrices.requires_grad
     ):
-        forms: Tensor = _Forms.apply(left, right, matrices)
+        forms: Tensor = _Forms.apply(left, right, matrices)  # type: ignore[no-untyped-call]
         return forms
     return _forward(left, right, matrices)
 
@@ -35,7 +35,10 @@ def _outer(left: Tensor, right: Tensor) -> Tensor:
 def _forward(left: Tensor, right: Tensor, matrices: Tensor) -> Tensor:
     flat, size = matrices.flatten(1).t(), _pieces(left, right)
     return torch.cat(
-        [_outer(x, e) @ flat for x, e in zip(left.split(size), right.split(size), strict=True)]
+        [
+            _outer(x, e) @ flat
+            for x, e in zip(torch.split(left, size), torch.split(right, size), strict=True)
+        ]
     )
 
 
@@ -52,7 +55,7 @@ class _Forms(torch.autograd.Function):
         of_left, of_right = torch.empty_like(left), torch.empty_like(right)
         of_flat = torch.zeros_like(flat)
         for x, e, g, of_x, of_e in zip(
-            *(part.split(size) for part in (left, right, gradients[0], of_left, of_right)),
+            *(torch.split(part, size) for part in (left, right, gradients[0], of_left, of_right)),
             strict=True,
         ):
             of_flat.addmm_(g.t(), _outer(x, e))
