@@ -9,12 +9,12 @@ from dagsmith.supernet.operators.attend import VECTOR, attend
 @pytest.mark.parametrize("scale", [None, 1.0])
 def test_is_pytorchs_attention_with_its_gradient(tokens: int, scale: float | None) -> None:
     generator = torch.Generator().manual_seed(tokens)
-    parts = [
+    query, key, value = parts = [
         torch.randn(4, 2, tokens, 5, dtype=torch.float64, generator=generator).requires_grad_()
         for _ in range(3)
     ]
-    wanted = functional.scaled_dot_product_attention(*parts, scale=scale)
-    found = attend(*parts, scale=scale)
+    wanted = functional.scaled_dot_product_attention(query, key, value, scale=scale)
+    found = attend(query, key, value, scale=scale)
     torch.testing.assert_close(found, wanted)
     weigh = torch.randn(wanted.shape, dtype=torch.float64, generator=generator)
     for one, other in zip(
