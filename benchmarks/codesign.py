@@ -15,9 +15,9 @@ crossbars (ADCs, cells that vary), by one recipe, that of the model search:
 All searches score by short trainings from the embeddings of one hand-made model that was trained in
 full, with the bits of the hardware in the training and its crossbars in the scoring (or, with
 ``--evaluator supernet``, by a supernet). What is counted are evaluations: (b) has ``--trials`` of
-models. (d) takes up the ``--starts`` best models of the first half of these on the default
-hardware, and goes on with model and hardware for the other half: ``--trials`` in all. (c) has as
-many for its hardware, after all of (b)'s: half as many again as the others. (c) and (d) minimize
+models. (d) takes up the ``--starts`` best models of the first 40 % of these on the default
+hardware, and goes on with model and hardware for the other 60 %: ``--trials`` in all. (c) has as
+many for its hardware, after all of (b)'s: 60 % more than the others. (c) and (d) minimize
 log loss under budgets, shares of (b)'s costs (`codesign_search.py`). Trainings from scratch are not
 counted: (b) has ``--top`` of one seed, (d) ``--candidates`` in each of ``--rounds``, (c) half of
 these.
@@ -29,7 +29,7 @@ and the table says so. What it costs is the worst of energy, latency and, in (d)
 share of (b)'s.
 
 Hypervolume, at equal numbers of evaluations by the same evaluator: together, and one after the
-other, which share the first half of the model search and its best models on the default hardware,
+other, which share the first 40 % of the model search and its best models on the default hardware,
 and then go on with (d)'s and (c)'s; and random architectures of the joint space.
 
 Everything lies below ``--out`` and is resumable: the same command goes on. It leaves
@@ -39,12 +39,13 @@ Everything lies below ``--out`` and is resumable: the same command goes on. It l
 import argparse
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from codesign_jobs import DEFAULTS, MODELS, SHARED, finished, settings_of
 from codesign_race import Entry, Race, fastest_equal, most_accurate, trained
 from codesign_report import (
     compared,
@@ -58,12 +59,6 @@ from codesign_search import NoWorseThan, Searches
 
 from dagsmith.files import write_text
 from dagsmith.hardware.pim import Hardware
-from dagsmith.job import Job
-from dagsmith.pipeline import STAGES
-from dagsmith.progress import reporter
-from dagsmith.run_directory import RunDirectory
-from dagsmith.search.figure_style import duration
-from dagsmith.settings import SearchSettings
 from dagsmith.training import baseline, candidate_evaluator
 
 TITLES = {
@@ -72,71 +67,8 @@ TITLES = {
     "c": "searched model, hardware after",
     "d": "searched together",
 }
-SHARED = ("data", "recipe", "supernet")
-"""The stages that lead to what candidates share: a supernet, or embeddings."""
-MODELS = {
-    "nasrec-pim-small": "nasrec-small",
-    "nasrec-pim": "nasrec-full",
-    "ctr-plus-pim": "ctr-plus",
-}
-"""The space of the models alone, of each joint space."""
-WIDTHS = (16, 32, 64, 128, 256)
-"""Of NASRec's blocks, unless said otherwise."""
-PLACES = ("data", "valid", "test")
-FRAPPE: dict[str, Any] = {
-    "data": "ctr/frappe_x1_train.parquet",
-    "valid": "ctr/frappe_x1_valid.parquet",
-    "test": "ctr/frappe_x1_test.parquet",
-    "label": "label",
-    "drop": ("redrawn_negative",),
-}
-"""Where Frappe lies in the folder of the data, and what its columns are."""
-DEFAULTS: dict[str, dict[str, Any]] = {
-    "synthetic": {"short_rows": 42_000, "scratch_epochs": 3, "embedding_l2": 0.3},
-    "frappe": {"short_rows": 50_000, "scratch_epochs": 6, "embedding_l2": 0.1},
-}
-"""What a data set needs, unless said otherwise."""
-
-
-def settings_of(options: argparse.Namespace, seed: int, **changes: Any) -> SearchSettings:
-    """Settings of one search of the comparison."""
-    if options.data == "frappe":
-        folder = Path(options.data_dir)
-        where: dict[str, Any] = FRAPPE | {k: str(folder / FRAPPE[k]) for k in PLACES}
-    else:
-        where = {"data": "synthetic", "rows": options.rows}
-    values: dict[str, Any] = where | {
-        "blocks": options.blocks or (1 if options.space == "ctr-plus-pim" else 4),
-        "widths": tuple(options.widths or (() if options.space == "ctr-plus-pim" else WIDTHS)),
-        "embedding_l2": options.embedding_l2,
-        "trials": options.trials,
-        "evaluator": options.evaluator,
-        "short_rows": options.short_rows,
-        "supernet_epochs": options.supernet_epochs,
-        "scratch_epochs": options.scratch_epochs,
-        "sampler": options.sampler,
-        "no_baselines": True,
-        "seed": seed,
-        "jobs": options.jobs,
-    }
-    return SearchSettings(**(values | changes))
-
-
-def finished(settings: SearchSettings, out: Path, stages: Sequence[str]) -> Job:
-    """A job with these stages finished."""
-    directory = RunDirectory(out, settings.to_dict())
-    job = Job(settings, directory, reporter())
-    with directory.lock():
-        for name in stages:
-            if directory.output(name) is None:
-                job.progress.begin(name)
-                try:
-                    directory.run(name, lambda name=name: STAGES[name](job))  # type: ignore[misc]
-                finally:
-                    job.progress.end()
-                took = duration(directory.seconds(name))
-                job.progress.say(f"{out.name}, {name}: finished in {took}")
-    return job
+BEFORE = 0.4
+"""Share of the evaluations of (d) that are those of models alone."""
 
 
 def one_seed(
@@ -166,7 +98,7 @@ def one_seed(
     mapped = NoWorseThan(candidate_evaluator(joint), base) if supernet else plain
     searches = Searches(alone, joint, plain, mapped, options.sampler, out)
 
-    default, half = Hardware(), options.trials - options.trials // 2
+    default, before = Hardware(), round(BEFORE * options.trials)
     found = searches.alone(options.trials)
     best = sorted(found, key=lambda c: c.loss)[: options.top]
     nets = [default.equip(candidate.net) for candidate in best]
@@ -185,9 +117,9 @@ def one_seed(
         c for c, net in zip(best, nets, strict=True) if net.to_dict() == arms["b"]["architecture"]
     )
 
-    starts = sorted(found[:half], key=lambda c: c.loss)[: options.starts]
-    together = searches.together(starts, options.trials - half, of)
-    after = searches.hardware_after(chosen, options.trials - half, of)
+    starts = sorted(found[:before], key=lambda c: c.loss)[: options.starts]
+    together = searches.together(starts, options.trials - before, of)
+    after = searches.hardware_after(chosen, options.trials - before, of)
     by = ("energy_pj", "latency_ns")
     few = max(1, options.candidates // 2)
     race = Race(few, options.rounds, options.finalists, options.scratch_seeds, by)
@@ -197,11 +129,11 @@ def one_seed(
 
     random = searches.at_random(options.trials)
     shared = together[: len(starts)]
-    one_by_one = (shared + after)[: options.trials - half]
+    one_by_one = (shared + after)[: options.trials - before]
     every = max(1, options.trials // 20)
     curves = {
-        "joint": hypervolumes(together, of, base, every, half),
-        "one after the other": hypervolumes(one_by_one, of, base, every, half),
+        "joint": hypervolumes(together, of, base, every, before),
+        "one after the other": hypervolumes(one_by_one, of, base, every, before),
         "random": hypervolumes(random, of, base, every),
     }
     return arms, curves, {"c": raced_after, "d": raced_together}
@@ -222,7 +154,7 @@ def main() -> None:
         "--evaluator", default="short-training", choices=("supernet", "short-training")
     )
     parser.add_argument("--short-rows", type=int, help="training rows that a short training sees")
-    parser.add_argument("--starts", type=int, default=8, help="models that (d) starts from")
+    parser.add_argument("--starts", type=int, default=5, help="models that (d) starts from")
     parser.add_argument("--sampler", default="mh")
     parser.add_argument("--top", type=int, default=4, help="models of (b) that are raced")
     parser.add_argument("--candidates", type=int, default=4, help="of (d) per round; half for (c)")

@@ -3,6 +3,9 @@
 What is wanted is the best log loss at costs below those of (b), so the searches minimize log loss
 under budgets: shares of (b)'s costs, in steps. (With log loss and three costs as objectives of
 equal rank, which agree among each other, chains spend most evaluations on the cheapest corner.)
+
+A search with hardware begins with models on the default hardware, and with neighbours of them that
+keep to the budgets: what one would try first, and where the predictor learns what saves what.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,14 +13,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from codesign_budgets import AFTER, TOGETHER, Budget, limits_of, within
 from codesign_race import Candidate, evaluated
 
 from dagsmith.data.evaluations import Evaluation, Evaluator
 from dagsmith.hardware.pim import Hardware
 from dagsmith.job import Job
 from dagsmith.search import make_sampler, open_study, parse_objectives, run_search
-from dagsmith.search.limits import HARD
-from dagsmith.search.surrogate import CostLimit
 from dagsmith.search.trials import Trials
 from dagsmith.space import (
     Architecture,
@@ -30,23 +32,7 @@ from dagsmith.space.component import Value
 from dagsmith.stages import AT_ONCE
 from dagsmith.training import trainings_at_once
 
-Budget = Mapping[str, float]
-"""Largest share of (b)'s costs, by cost."""
-TOGETHER: tuple[Budget, ...] = (
-    {"flops": 0.5, "energy_pj": 0.5, "latency_ns": 0.6},
-    {"flops": 0.3, "energy_pj": 0.25, "latency_ns": 0.3},
-)
-"""Budgets of the joint search, each for its share of the evaluations."""
-AFTER: tuple[Budget, ...] = (
-    {"energy_pj": 0.5, "latency_ns": 0.6},
-    {"energy_pj": 0.25, "latency_ns": 0.3},
-)
-"""Those of the search of hardware for a model, whose FLOPs are what they are."""
-NEIGHBOURS = 2
-"""Mutants of every start in the first round: the predictor learns there what a knob does."""
-MUTATIONS = 6
-"""Slots redrawn in such a mutant."""
-INITIAL = 4
+INITIAL = 2
 """Random architectures beside the starts."""
 FIXED: dict[str, Value] = {"trunk": False}
 """What is not searched: beside its streams ctr-plus has NASRec's choice blocks, and one evaluation
@@ -131,7 +117,9 @@ class Searches:
             of: costs of (b).
         """
         narrow = _searched(self._space)
-        points = [on_default(self._space, start.params) for start in starts]
+        points: list[dict[str, object]] = [
+            on_default(self._space, start.params) for start in starts
+        ]
         return self._run(
             "together",
             self.joint,
@@ -140,7 +128,7 @@ class Searches:
             trials,
             budgets=TOGETHER,
             of=of,
-            first=self._around(narrow, points),
+            first=self._around(narrow, points, TOGETHER, of),
         )
 
     def hardware_after(
@@ -158,7 +146,7 @@ class Searches:
             trials,
             budgets=AFTER,
             of=of,
-            first=self._around(narrow, [given]),
+            first=self._around(narrow, [given], AFTER, of),
         )
 
     def at_random(self, trials: int) -> list[Candidate]:
@@ -181,13 +169,22 @@ class Searches:
             raise TypeError(f"{space.name} has no hardware")
         return space
 
-    def _around(self, space: SearchSpace, starts: Sequence[Mapping[str, object]]) -> Genotypes:
-        """The starts, and mutants of them."""
+    def _around(
+        self,
+        space: SearchSpace,
+        starts: Sequence[Mapping[str, object]],
+        budgets: Sequence[Budget],
+        of: Mapping[str, float],
+    ) -> Genotypes:
+        """The starts, and for every budget a neighbour of each, at least two, that keeps to it."""
         first = np.stack([space.from_params(start) for start in starts])  # type: ignore[arg-type]
         rng = np.random.default_rng([self.joint.settings.seed, 11])
-        count = max(NEIGHBOURS * len(first), 4)
-        rows = np.arange(count) % len(first)
-        return np.vstack([first, space.mutate(first[rows], rng, MUTATIONS)])
+        again = np.arange(max(2, len(first))) % len(first)
+        cheaper = [
+            within(space, first[again], self.joint.costs, limits_of(budget, of), rng)
+            for budget in budgets
+        ]
+        return np.vstack([first, *cheaper])
 
     def _run(
         self,
@@ -221,10 +218,7 @@ class Searches:
 
         try:
             for step, budget in enumerate(budgets, start=1):
-                limits = tuple(
-                    CostLimit(cost, portion * (of or {})[cost], HARD)
-                    for cost, portion in budget.items()
-                )
+                limits = limits_of(budget, of or {})
                 run_search(
                     study,
                     space,

@@ -1,0 +1,66 @@
+"""The budgets of `codesign.py`, and how an architecture comes within one."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dagsmith.hardware.pim import lossless_adc_bits
+from dagsmith.search.limits import HARD, excess
+from dagsmith.search.surrogate import CostLimit, Costs
+from dagsmith.space import Genotypes, Population, SearchSpace
+from dagsmith.space.pim import CROSSBAR
+
+Budget = Mapping[str, float]
+"""Largest share of (b)'s costs, by cost."""
+TOGETHER: tuple[Budget, ...] = (
+    {"flops": 0.5, "energy_pj": 0.5, "latency_ns": 0.6},
+    {"flops": 0.3, "energy_pj": 0.25, "latency_ns": 0.3},
+)
+"""Budgets of the joint search, each for its share of the evaluations."""
+AFTER: tuple[Budget, ...] = (
+    {"energy_pj": 0.5, "latency_ns": 0.6},
+    {"energy_pj": 0.25, "latency_ns": 0.3},
+)
+"""Those of the search of hardware for a model, whose FLOPs are what they are."""
+STEPS = 300
+"""Most mutations by which a start comes within a budget."""
+
+
+def limits_of(budget: Budget, of: Mapping[str, float]) -> tuple[CostLimit, ...]:
+    """A budget as limits on costs."""
+    return tuple(CostLimit(cost, share * of[cost], HARD) for cost, share in budget.items())
+
+
+def within(
+    space: SearchSpace,
+    genotypes: Genotypes,
+    costs: Costs,
+    limits: Sequence[CostLimit],
+    rng: np.random.Generator,
+) -> Genotypes:
+    """Mutate each, one slot at a time, as long as it comes nearer to the budget.
+
+    ADCs keep losing nothing: few bits are the cheapest way into a budget, and the worst.
+    """
+    result = np.array(genotypes)
+    far = excess(costs(space.decode_many(result)), limits)
+    for _ in range(STEPS):
+        if not far.any():
+            break
+        mutants = space.mutate(result, rng)
+        population = space.decode_many(mutants)
+        theirs = excess(costs(population), limits)
+        better = (theirs < far) & _lossless(population)
+        result[better], far[better] = mutants[better], theirs[better]
+    return result
+
+
+def _lossless(population: Population) -> NDArray[np.bool_]:
+    """Whether an architecture's ADCs lose nothing of a whole column, ``[batch]``."""
+    at = (population.kind == population.vocabulary.index[CROSSBAR.name]).argmax(axis=1)
+    found = population.attributes[np.arange(len(population)), at]
+    knob = {a.name: found[:, column].astype(int) for column, a in enumerate(CROSSBAR.attributes)}
+    used = (knob[name].tolist() for name in ("size", "dac_bits", "cell_bits"))
+    needed = [lossless_adc_bits(*row) for row in zip(*used, strict=True)]
+    return np.asarray(knob["adc_bits"] >= needed)
