@@ -87,13 +87,13 @@ class SearchSettings:
         "what scores candidates; auto is short-training in ctr-plus, else supernet",
         EVALUATORS,
     )
-    short_rows: int = _option(400_000, "training rows that a short training sees, about")
+    short_rows: int = _option(200_000, "training rows that a short training sees, about")
     precision: str = _option("auto", "of the matrix products while training", PRECISIONS)
     supernet_epochs: int | None = _option(None, "epochs of supernet training; else the recipe's")
     scratch_epochs: int | None = _option(None, "most epochs from scratch; else the recipe's")
     supernet_batch_size: int | None = _option(None, "rows per supernet step; else the recipe's")
     batch_size: int | None = _option(None, "rows per step from scratch; else the recipe's")
-    trials: int = _option(200, "architectures to evaluate")
+    trials: int = _option(100, "architectures to evaluate")
     initial: int | None = _option(None, "how many of them at random first; else 32, or a quarter")
     sampler: str = _option("mh", "who proposes architectures", SAMPLERS)
     objectives: str = _option("logloss", "what to optimise, such as logloss,flops")

@@ -313,7 +313,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=2, help="trainings of each")
     parser.add_argument("--epochs", type=int, default=8, help="of a training, the best one kept")
     parser.add_argument("--supernet-epochs", type=int, default=15)
-    parser.add_argument("--short-rows", type=int, default=400_000, help="of a short training")
+    parser.add_argument("--short-rows", type=int, default=200_000, help="of a short training")
     parser.add_argument("--embedding-l2", type=float, default=0.1)
     parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
     parser.add_argument("--out", type=Path, required=True)

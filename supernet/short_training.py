@@ -38,6 +38,8 @@ class ShortTraining:
     Args:
         rows: training rows that a candidate sees, about: one pass over a random part of a large
             log, several over a small one.
+        steps: optimizer steps, about; the batch is made accordingly, between a quarter and the
+            whole of a full training's.
         score_rows: validation rows on which the metrics are taken; None is all. Both are drawn
             once by the seed, the same for every candidate.
         mapped_rows: those of a candidate that is mapped to crossbars, of which every partial sum
@@ -45,20 +47,22 @@ class ShortTraining:
         seed: seed of weights, order of rows, and the draws.
     """
 
-    rows: int = 400_000
+    rows: int = 200_000
+    steps: int = 400
     score_rows: int | None = 16384
     mapped_rows: int | None = 4096
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.rows < 1:
-            raise ValueError(f"rows is {self.rows}; expected at least 1")
+        for name, value in (("rows", self.rows), ("steps", self.steps)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}; expected at least 1")
 
 
 def short_recipe(recipe: Recipe, rows: int, short: ShortTraining) -> Recipe:
     """The recipe of a short training: few epochs, small fast steps, no epoch chosen.
 
-    Half the batch and one and a half times the rate (of Adam), which comes down to 0 at the end:
+    Smaller batches and one and a half times the rate (of Adam), which comes down to 0 at the end:
     with so few rows, steps are what a candidate lacks.
 
     Args:
@@ -67,10 +71,12 @@ def short_recipe(recipe: Recipe, rows: int, short: ShortTraining) -> Recipe:
         short: how long.
     """
     seen = min(rows, short.rows)
+    epochs = max(1, min(recipe.epochs, round(short.rows / seen)))
+    wanted = seen * epochs // short.steps
     return replace(
         recipe,
-        epochs=max(1, min(recipe.epochs, round(short.rows / seen))),
-        batch_size=max(64, recipe.batch_size // 2),
+        epochs=epochs,
+        batch_size=max(64, recipe.batch_size // 4, min(wanted, recipe.batch_size)),
         lr=recipe.lr * (1.5 if recipe.optimizer == "adam" else 1.0),
         schedule="cosine",
         monitor=None,

@@ -64,14 +64,19 @@ def test_a_short_training_of_all_rows_is_a_training(dataset: Dataset) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "epochs"), [(200_000, 2), (400_000, 1), (100_000, 4), (3_000, 8), (10**8, 1)]
+    ("rows", "epochs"), [(100_000, 2), (200_000, 1), (50_000, 4), (3_000, 8), (10**8, 1)]
 )
 def test_small_logs_are_passed_more_than_once(rows: int, epochs: int) -> None:
     short = ShortTraining()
     recipe = short_recipe(RECIPES["default"], rows, short)
     assert recipe.epochs == epochs
-    assert recipe.batch_size == RECIPES["default"].batch_size // 2
     assert short_recipe(RECIPES["nasrec"], rows, short).lr == RECIPES["nasrec"].lr
+
+
+@pytest.mark.parametrize(("batch", "short"), [(1024, 500), (256, 256), (4096, 1024)])
+def test_the_batch_is_made_for_the_steps_but_stays_near_the_recipes(batch: int, short: int) -> None:
+    recipe = replace(RECIPES["default"], batch_size=batch)
+    assert short_recipe(recipe, 200_000, ShortTraining(steps=400)).batch_size == short
 
 
 def test_the_turned_table_means_the_same_and_begins_with_what_is_large() -> None:
@@ -137,3 +142,5 @@ def test_a_training_that_fails_is_an_evaluation_with_its_reason(
 def test_a_short_training_sees_some_rows() -> None:
     with pytest.raises(ValueError, match="rows is 0; expected at least 1"):
         ShortTraining(rows=0)
+    with pytest.raises(ValueError, match="steps is 0; expected at least 1"):
+        ShortTraining(steps=0)
