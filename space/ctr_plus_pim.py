@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import final
 
 from dagsmith.space.component import Value
-from dagsmith.space.ctr_plus import TOWERS, CTRPlusSpace, ctr_plus
+from dagsmith.space.ctr_plus import CTRPlusSpace, ctr_plus
+from dagsmith.space.ctr_plus_streams import TOWERS
 from dagsmith.space.nasrec_pim import block_place, block_places
 from dagsmith.space.pim import PLUS_PIM_KINDS
 from dagsmith.space.pim_space import PIMSpace

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from dagsmith.space.architecture import Architecture
 from dagsmith.space.component import Value
-from dagsmith.space.ctr_plus import DEPTH, TOWER_WIDTHS, CTRPlusSpace
+from dagsmith.space.ctr_plus import TOWER_WIDTHS, CTRPlusSpace
+from dagsmith.space.ctr_plus_streams import DEPTH
 from dagsmith.space.errors import SpaceError, nearest
 from dagsmith.space.nasrec import nasrec_full
 from dagsmith.space.published import published_nets

@@ -13,7 +13,7 @@ from dagsmith.space import (
     published_nets,
 )
 from dagsmith.space.component import Value
-from dagsmith.space.ctr_plus import READS, TOWERS
+from dagsmith.space.ctr_plus_streams import READS, TOWERS
 from dagsmith.space.testing import SearchSpaceTests
 
 SPACE = ctr_plus(13, 26)

@@ -12,7 +12,7 @@ from torch import Tensor
 from dagsmith.data import Dataset, SparseField
 from dagsmith.space import HANDMADE, Architecture, CTRPlusSpace, SpaceError, ctr_plus
 from dagsmith.space.ctr import PLUS_KINDS
-from dagsmith.space.ctr_plus import DEPTH
+from dagsmith.space.ctr_plus_streams import DEPTH
 from dagsmith.supernet import (
     PathSampler,
     SubnetScoring,
