@@ -7,8 +7,9 @@ Four arms, each trained from scratch with quantised weights and activations and 
 crossbars (ADCs, cells that vary), by one recipe, that of the model search:
 
 (a) hand-made DLRM and DCNv2 on the default hardware (ISAAC at 8 bits);
-(b) the best model of a search for log loss alone, mapped on the default hardware as it is: of its
-    ``--top`` best, that with the best validation log loss from scratch;
+(b) the best model of a search for log loss alone with no more than ``--flops`` (about DCNv2's),
+    mapped on the default hardware as it is: of its ``--top`` best, that with the best validation
+    log loss from scratch;
 (c) the same model, its hardware searched afterwards;
 (d) model and hardware searched together.
 
@@ -39,14 +40,14 @@ Everything lies below ``--out`` and is resumable: the same command goes on. It l
 import argparse
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from codesign_jobs import DEFAULTS, MODELS, SHARED, finished, settings_of
-from codesign_race import Entry, Race, fastest_equal, most_accurate, trained
+from codesign_race import Candidate, Entry, Race, fastest_equal, most_accurate, trained
 from codesign_report import (
     compared,
     figure_gains,
@@ -96,11 +97,11 @@ def one_seed(
     # Short trainings begin with one table, whatever the hardware.
     plain = NoWorseThan(candidate_evaluator(alone), base)
     mapped = NoWorseThan(candidate_evaluator(joint), base) if supernet else plain
-    searches = Searches(alone, joint, plain, mapped, options.sampler, out)
+    searches = Searches(alone, joint, plain, mapped, options.sampler, options.flops, out)
 
     default, before = Hardware(), round(BEFORE * options.trials)
     found = searches.alone(options.trials)
-    best = sorted(found, key=lambda c: c.loss)[: options.top]
+    best = _best(found, options.top, options.flops)
     nets = [default.equip(candidate.net) for candidate in best]
     arms: dict[str, Entry] = {}
     if not seed:
@@ -117,7 +118,7 @@ def one_seed(
         c for c, net in zip(best, nets, strict=True) if net.to_dict() == arms["b"]["architecture"]
     )
 
-    starts = sorted(found[:before], key=lambda c: c.loss)[: options.starts]
+    starts = _best(found[:before], options.starts, options.flops)
     together = searches.together(starts, options.trials - before, of)
     after = searches.hardware_after(chosen, options.trials - before, of)
     by = ("energy_pj", "latency_ns")
@@ -139,6 +140,11 @@ def one_seed(
     return arms, curves, {"c": raced_after, "d": raced_together}
 
 
+def _best(found: Sequence[Candidate], count: int, flops: float) -> list[Candidate]:
+    """The best of those with no more FLOPs."""
+    return sorted((c for c in found if c.costs["flops"] <= flops), key=lambda c: c.loss)[:count]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="synthetic", choices=tuple(DEFAULTS))
@@ -154,6 +160,7 @@ def main() -> None:
         "--evaluator", default="short-training", choices=("supernet", "short-training")
     )
     parser.add_argument("--short-rows", type=int, help="training rows that a short training sees")
+    parser.add_argument("--flops", type=float, default=500_000, help="most of a model in (b)")
     parser.add_argument("--starts", type=int, default=5, help="models that (d) starts from")
     parser.add_argument("--sampler", default="mh")
     parser.add_argument("--top", type=int, default=4, help="models of (b) that are raced")

@@ -23,7 +23,9 @@ AFTER: tuple[Budget, ...] = (
     {"energy_pj": 0.25, "latency_ns": 0.3},
 )
 """Those of the search of hardware for a model, whose FLOPs are what they are."""
-STEPS = 300
+KEPT = 0.5
+"""Share of the FLOPs in a budget that a model keeps on its way there."""
+STEPS = 150
 """Most mutations by which a start comes within a budget."""
 
 
@@ -41,18 +43,24 @@ def within(
 ) -> Genotypes:
     """Mutate each, one slot at a time, as long as it comes nearer to the budget.
 
-    ADCs keep losing nothing: few bits are the cheapest way into a budget, and the worst.
+    ADCs keep losing nothing, and a model keeps half of the FLOPs that it may have: few bits and no
+    model are the shortest ways into a budget, and the worst.
     """
     result = np.array(genotypes)
-    far = excess(costs(space.decode_many(result)), limits)
+    found = costs(space.decode_many(result))
+    far, flops = excess(found, limits), found["flops"]
+    least = KEPT * next((limit.limit for limit in limits if limit.cost == "flops"), 0.0)
     for _ in range(STEPS):
         if not far.any():
             break
         mutants = space.mutate(result, rng)
         population = space.decode_many(mutants)
-        theirs = excess(costs(population), limits)
-        better = (theirs < far) & _lossless(population)
+        found = costs(population)
+        theirs = excess(found, limits)
+        better = (theirs < far) & (found["flops"] >= np.minimum(least, flops))
+        better &= _lossless(population)
         result[better], far[better] = mutants[better], theirs[better]
+        flops[better] = found["flops"][better]
     return result
 
 

@@ -78,6 +78,7 @@ class Searches:
         plain: scores models.
         mapped: scores models with their hardware.
         sampler: who proposes.
+        flops: most FLOPs of a model.
         out: where the studies lie.
     """
 
@@ -86,10 +87,14 @@ class Searches:
     plain: Evaluator
     mapped: Evaluator
     sampler: str
+    flops: float
     out: Path
 
     def alone(self, trials: int) -> list[Candidate]:
-        """Models without hardware, the hand-made ones of their space first."""
+        """Models without hardware, the hand-made ones of their space first.
+
+        Those beyond the FLOPs are avoided: short trainings like what has everything.
+        """
         job = self.model
         space = _searched(job.space)
         kept = {slot.name for slot in space.slots}
@@ -102,6 +107,8 @@ class Searches:
             space,
             self.plain,
             trials,
+            budgets=({"flops": 1.0},),
+            of={"flops": self.flops},
             initial=initial,
             first=np.stack(first) if first else None,
         )
@@ -237,6 +244,7 @@ class Searches:
                     seed=job.settings.seed + other,
                     costs=job.costs,
                     progress=told,
+                    limits=limits,
                     first=first,
                     at_once=AT_ONCE * trainings_at_once(job),
                 )
