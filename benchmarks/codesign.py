@@ -16,12 +16,12 @@ crossbars (ADCs, cells that vary), by one recipe, that of the model search:
 All searches score by short trainings from the embeddings of one hand-made model that was trained in
 full, with the bits of the hardware in the training and its crossbars in the scoring (or, with
 ``--evaluator supernet``, by a supernet). What is counted are evaluations: (b) has ``--trials`` of
-models. (d) takes up the ``--starts`` best models of the first 40 % of these on the default
-hardware, and goes on with model and hardware for the other 60 %: ``--trials`` in all. (c) has as
-many for its hardware, after all of (b)'s: 60 % more than the others. (c) and (d) minimize
-log loss under budgets, shares of (b)'s costs (`codesign_search.py`). Trainings from scratch are not
-counted: (b) has ``--top`` of one seed, (d) ``--candidates`` in each of ``--rounds``, (c) half of
-these.
+models. (d) takes up ``--starts`` models of the first 40 % of these, the best on their front of log
+loss and FLOPs, on the default hardware, and goes on with model and hardware for the other 60 %:
+``--trials`` in all. (c) has as many for its hardware, after all of (b)'s: 60 % more than the
+others. (c) and (d) minimize log loss under budgets, shares of (b)'s costs (`codesign_search.py`).
+Trainings from scratch are not counted: (b) has ``--top`` of one seed, (d) ``--candidates`` in each
+of ``--rounds``, (c) half of these.
 
 Of (c) and (d) candidates are raced (`codesign_race.py`). Of those whose validation log loss from
 scratch is at most (b)'s plus its standard deviation over the training seeds, the one that costs
@@ -60,6 +60,7 @@ from codesign_search import NoWorseThan, Searches
 
 from dagsmith.files import write_text
 from dagsmith.hardware.pim import Hardware
+from dagsmith.search import pareto_front
 from dagsmith.training import baseline, candidate_evaluator
 
 TITLES = {
@@ -118,7 +119,11 @@ def one_seed(
         c for c, net in zip(best, nets, strict=True) if net.to_dict() == arms["b"]["architecture"]
     )
 
-    starts = _best(found[:before], options.starts, options.flops)
+    early = _best(found[:before], before, options.flops)
+    values = np.array([[c.loss, c.costs["flops"]] for c in early])
+    front = set(pareto_front(values, ["minimize", "minimize"]).tolist())
+    # The best, and those that are nearly as good for less.
+    starts = [c for row, c in enumerate(early) if row in front][: options.starts]
     together = searches.together(starts, options.trials - before, of)
     after = searches.hardware_after(chosen, options.trials - before, of)
     by = ("energy_pj", "latency_ns")
