@@ -17,7 +17,7 @@ from dagsmith.predictor.errors import PredictorError
 from dagsmith.predictor.fitted import Fitted
 from dagsmith.predictor.linear_part import SCORE_DECIMALS, LinearPart
 from dagsmith.predictor.node_features import NodeFeatures
-from dagsmith.predictor.target_scale import TargetScale
+from dagsmith.predictor.target_scale import TargetScale, end_slopes
 from dagsmith.space import Population
 
 INPUTS = ("features", "present", "edges", "described")
@@ -123,23 +123,26 @@ class _Scale(nn.Module):
         self.scores: Tensor
         self.register_buffer("values", torch.from_numpy(scale.values))
         self.register_buffer("scores", torch.from_numpy(scale.scores))
+        self.into = end_slopes(scale.values, scale.scores)
+        self.back = end_slopes(scale.scores, scale.values)
 
     def to_scores(self, targets: Tensor) -> Tensor:
-        return _interpolate(targets, self.values, self.scores)
+        return _interpolate(targets, self.values, self.scores, self.into)
 
     def to_targets(self, scores: Tensor) -> Tensor:
-        return _interpolate(scores, self.scores, self.values)
+        return _interpolate(scores, self.scores, self.values, self.back)
 
 
-def _interpolate(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:
-    slope = (values[-1] - values[0]) / (knots[-1] - knots[0])
-    beyond = (x - knots[0]).clamp(max=0.0) + (x - knots[-1]).clamp(min=0.0)
+def _interpolate(x: Tensor, knots: Tensor, values: Tensor, slopes: tuple[float, float]) -> Tensor:
+    below, above = (x - knots[0]).clamp(max=0.0), (x - knots[-1]).clamp(min=0.0)
     inside = x.clamp(knots[0], knots[-1])
     # Counting is what ONNX has for a search among the knots.
     right = (inside[..., None] >= knots[1:-1]).sum(dim=-1) + 1
     left = right - 1
     part = (inside - knots[left]) / (knots[right] - knots[left])
-    return values[left] + part * (values[right] - values[left]) + slope * beyond
+    return (
+        values[left] + part * (values[right] - values[left]) + slopes[0] * below + slopes[1] * above
+    )
 
 
 class _Linear(nn.Module):

@@ -37,3 +37,10 @@ def test_a_failure_does_not_take_all_of_the_scale() -> None:
 def test_ties_get_one_score() -> None:
     scale = TargetScale.fit(np.array([1.0, 2.0, 2.0, 2.0, 3.0]))
     np.testing.assert_allclose(scale.to_scores(np.array([2.0])), 0.0, atol=1e-12)
+
+
+def test_beyond_the_best_goes_on_like_the_good_ones_not_like_the_failures() -> None:
+    losses = np.append(np.linspace(0.12, 0.16, 90), np.linspace(0.3, 10.0, 10))
+    scale = TargetScale.fit(losses)
+    ahead = scale.to_targets(scale.scores[:1] - 1.0)[0]
+    assert 0.08 < ahead < 0.12
