@@ -200,7 +200,7 @@ def _origin(model: Mapping[str, Any]) -> str:
     """Where a model comes from, if the search did not choose it."""
     if "name" in model:
         return f" ({model_title(model['name'])}, hand-made)"
-    return "" if model.get("finalist", True) else " (drawn at random)"
+    return "" if model.get("finalist", True) else " (drawn from the evaluated)"
 
 
 def _model_table(result: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ All values of one figure are of one split, so that they can be compared.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from plotly import graph_objects as go
 
 from dagsmith.search.figure_style import (
@@ -28,6 +29,8 @@ from dagsmith.search.figure_style import (
 )
 from dagsmith.search.trial_record import TrialRecord, fidelity_of, measured
 
+CROWDED = 2.5
+"""Decades beyond which only powers of ten are written at an axis."""
 STAGE_ORDER = ("data", "recipe", "supernet", "search", "scratch", "baselines", "report")
 
 
@@ -123,11 +126,22 @@ def figure_pareto(
         )
     trained = [_value(m, "valid", metric) for m in [*models, *baselines]]
     shown = [t["metrics"][metric] for t in done]
-    cut_y(
-        figure, robust_range(shown, keep=[value for value in trained if value is not None]), shown
-    )
+    bounds = robust_range(shown, keep=[value for value in trained if value is not None])
+    cut_y(figure, bounds, shown)
     # Log scale: the axis spans decades, and a tenth of the cost is as far as ten times the cost.
     figure.update_xaxes(type="log", dtick="D2", tickformat="~s", minor={"showgrid": False})
+    if bounds is not None:
+        # What lies outside of the frame for its loss does not stretch it by its cost either.
+        inside = [m["flops"] for m in [*models, *baselines]] + [
+            t["costs"]["flops"]
+            for t, value in zip(done, shown, strict=True)
+            if bounds[0] <= value <= bounds[1]
+        ]
+        decades = np.log10([min(inside), max(inside)])
+        margin = 0.06 * np.ptp(decades) or 0.1
+        figure.update_xaxes(range=[decades[0] - margin, decades[1] + margin])
+        if np.ptp(decades) > CROWDED:
+            figure.update_xaxes(dtick=1)
     return figure
 
 
