@@ -10,7 +10,7 @@ import fcntl
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from dagsmith.errors import RunError
 from dagsmith.files import write_text
 
 FORMAT = "dagsmith.run/1"
+CHANGEABLE: Mapping[str, str | None] = {"trials": "search", "jobs": None}
+"""Settings that may change as long as a stage is not finished (None: at any time)."""
 
 
 class RunDirectory:
@@ -29,8 +31,8 @@ class RunDirectory:
         configuration: the job's settings, JSON-ready.
 
     Raises:
-        RunError: the directory belongs to no job, or to one with other settings that has
-            finished a stage.
+        RunError: the directory belongs to no job, or to one that has finished a stage with other
+            settings, except for those of `CHANGEABLE`.
     """
 
     def __init__(self, path: str | Path, configuration: Mapping[str, Any]) -> None:
@@ -51,7 +53,13 @@ class RunDirectory:
         if made == configuration:
             return
         if self._anything_finished():
-            _refuse(made, configuration, self.path)
+            fixed = {
+                key for key, stage in CHANGEABLE.items() if stage and self.output(stage) is not None
+            }
+            _refuse(made, configuration, self.path, set(CHANGEABLE) - fixed)
+            with self.lock():
+                write_text(record, text)
+            return
         # A first try with a mistake in it has finished nothing: its correction may take the place.
         with self.lock():
             for leftover in ("stages", "data"):
@@ -138,9 +146,11 @@ def read_configuration(path: str | Path) -> dict[str, Any]:
     return dict(document["configuration"])
 
 
-def _refuse(made: Mapping[str, Any], asked: Mapping[str, Any], path: Path) -> None:
+def _refuse(
+    made: Mapping[str, Any], asked: Mapping[str, Any], path: Path, changeable: Set[str]
+) -> None:
     for key in [*asked, *(key for key in made if key not in asked)]:
-        if made.get(key) != asked.get(key):
+        if key not in changeable and made.get(key) != asked.get(key):
             raise RunError(
                 f"{path} was made with {key}={_shown(made.get(key))}, not "
                 f"{_shown(asked.get(key))}; use the same arguments to go on, or another --out"

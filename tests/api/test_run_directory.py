@@ -15,10 +15,24 @@ def test_the_same_settings_open_it_again_and_others_are_refused(tmp_path: Path) 
     RunDirectory(tmp_path / "run", SETTINGS).run("data", lambda: {})
     RunDirectory(tmp_path / "run", SETTINGS)
     assert read_configuration(tmp_path / "run") == SETTINGS
-    with pytest.raises(RunError, match="made with trials=3, not 4"):
-        RunDirectory(tmp_path / "run", {**SETTINGS, "trials": 4})
+    with pytest.raises(RunError, match="made with seed=0, not 4"):
+        RunDirectory(tmp_path / "run", {**SETTINGS, "seed": 4})
     with pytest.raises(RunError, match="made with seed=0, not unset"):
         RunDirectory(tmp_path / "run", {"trials": 3})
+
+
+def test_trials_may_change_until_the_search_is_finished_and_jobs_at_any_time(
+    tmp_path: Path,
+) -> None:
+    RunDirectory(tmp_path / "run", SETTINGS).run("data", lambda: {})
+    longer = {**SETTINGS, "trials": 4}
+    directory = RunDirectory(tmp_path / "run", longer)
+    assert read_configuration(tmp_path / "run") == longer
+    directory.run("search", lambda: {})
+    with pytest.raises(RunError, match="made with trials=4, not 3"):
+        RunDirectory(tmp_path / "run", SETTINGS)
+    RunDirectory(tmp_path / "run", {**longer, "jobs": 2})
+    assert read_configuration(tmp_path / "run") == {**longer, "jobs": 2}
 
 
 def test_a_first_try_that_finished_nothing_may_be_corrected(tmp_path: Path) -> None:
