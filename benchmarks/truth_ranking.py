@@ -1,0 +1,179 @@
+"""Rankings on the truth table: of every cheap score, and of predictors by what they learn from.
+
+    python benchmarks/truth_ranking.py runs/truth/truth-frappe-ctr-plus.parquet --out runs/ranking
+
+Of all architectures that were trained from scratch: Kendall's tau of each fidelity (supernet, short
+training, zero-cost scores, costs), beside that of two seeds, the ceiling. Then predictors that
+learn so many labels, drawn at random, of one score (a short training's, say), and rank all others:
+tau against that score, which is what a search sees, and against the truth, which is what it is for.
+Finished fits are kept in ``--out``; the tables are written there as ``ranking.md``.
+"""
+
+import argparse
+import inspect
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dagsmith.data import EvaluatedTable, truth_table
+from dagsmith.files import write_text
+from dagsmith.predictor import (
+    BoostingPredictor,
+    ForestPredictor,
+    GNNPredictor,
+    LinearPredictor,
+)
+from dagsmith.predictor.metrics import RankCorrelation, rank_correlation
+from dagsmith.supernet import PROXIES
+
+TRUTH = "valid_logloss"
+PREDICTORS: Mapping[str, Any] = {
+    "gnn": GNNPredictor,
+    "boosting": BoostingPredictor,
+    "forest": ForestPredictor,
+    "linear": LinearPredictor,
+}
+
+
+def fidelities(table: EvaluatedTable) -> list[str]:
+    """Rows of a table: tau of each score with the truth, the best first."""
+    truth = table.column(TRUTH)
+    rows = []
+    for name in (*table.fidelities, *table.costs):
+        values = table.column(name)
+        known = ~np.isnan(values) & ~np.isnan(truth)
+        # Log loss is better the smaller it is, everything else the larger.
+        sign = 1.0 if name.endswith("_logloss") else -1.0
+        tau = rank_correlation(sign * values[known], truth[known])
+        half = truth[known] <= np.median(truth[known])
+        top = rank_correlation(sign * values[known][half], truth[known][half])
+        cells = (name, _shown(tau), _shown(top), str(tau.n))
+        rows.append((tau.value or 0.0, f"| {' | '.join(cells)} |"))
+    return [row for _, row in sorted(rows, reverse=True)]
+
+
+def _shown(tau: RankCorrelation) -> str:
+    if tau.value is None:
+        return "-"
+    ends = "" if tau.low is None else f" [{tau.low:.2f}, {tau.high:.2f}]"
+    return f"{tau.value:.2f}{ends}"
+
+
+def fitted(
+    table: EvaluatedTable, predictor: str, target: str, labels: int, extras: bool, seed: int
+) -> dict[str, float]:
+    """Fit to `labels` random rows of one column, and rank the others."""
+    torch.set_num_threads(1)
+    values, truth = table.column(target), table.column(TRUTH)
+    columns: Mapping[str, NDArray[np.float64]] = {name: table.column(name) for name in PROXIES}
+    needed = [values, truth, *(columns.values() if extras else ())]
+    order = np.random.default_rng(seed).permutation(np.flatnonzero(~np.isnan(needed).any(axis=0)))
+    known, unseen = order[:labels], order[labels:]
+    model: Any = PREDICTORS[predictor](table.kinds, seed)
+
+    def hints(rows: NDArray[np.intp]) -> dict[str, Any]:
+        if not extras:
+            return {}
+        return {"extras": {name: column[rows] for name, column in columns.items()}}
+
+    model.fit(table.population[known], values[known], **hints(known))
+    mean = model.predict(table.population[unseen], **hints(unseen)).mean
+    return {
+        "score": rank_correlation(mean, values[unseen]).value or 0.0,
+        "truth": rank_correlation(mean, truth[unseen]).value or 0.0,
+    }
+
+
+def kept(file: Path, table: EvaluatedTable, **job: Any) -> dict[str, Any]:
+    """A fit's result, from its file if it is there."""
+    if not file.exists():
+        write_text(file, json.dumps(job | fitted(table, **job)))
+    return dict(json.loads(file.read_text()))
+
+
+def learned(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Rows of a table: mean tau over the seeds, with its 95 % interval where there are several."""
+    keys = ("target", "predictor", "extras", "labels")
+    ordered = sorted(records, key=lambda record: [str(record[key]) for key in keys[:3]])
+    rows = []
+    for case, group in itertools.groupby(
+        sorted(ordered, key=lambda record: [str(record[k]) for k in keys[:3]] + [record["labels"]]),
+        key=lambda record: tuple(record[key] for key in keys),
+    ):
+        found = list(group)
+        cells = [
+            _interval([float(record[name]) for record in found]) for name in ("score", "truth")
+        ]
+        target, predictor, extras, labels = case
+        name = f"{predictor} with zero-cost scores" if extras else predictor
+        rows.append(f"| {target} | {name} | {labels} | {cells[0]} | {cells[1]} | {len(found)} |")
+    return rows
+
+
+def _interval(values: Sequence[float]) -> str:
+    from scipy import stats
+
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return f"{mean:.3f}"
+    reach = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    return f"{mean:.3f} ± {reach:.3f}"
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("table", type=Path, help="what truth_table.py wrote")
+    parser.add_argument("--targets", nargs="+", default=["short_logloss", TRUTH])
+    parser.add_argument("--predictors", nargs="+", default=list(PREDICTORS))
+    parser.add_argument("--labels", type=int, nargs="+", default=[25, 50, 100, 200])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--out", type=Path, required=True)
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    _, table = truth_table(arguments.table)
+    table = table.measured(TRUTH)
+    print(f"{len(table)} architectures", flush=True)
+    lines = ["| score | tau | better half | n |", "|---|---|---|---|", *fidelities(table)]
+    seeds = [name for name in (f"{TRUTH}_0", f"{TRUTH}_1") if name in table.names]
+    if len(seeds) == 2:
+        ceiling = rank_correlation(*(table.measured(*seeds).column(name) for name in seeds))
+        lines += ["", f"Two seeds of the truth: {_shown(ceiling)}."]
+    jobs = [
+        {"predictor": p, "target": t, "labels": n, "extras": extras, "seed": seed}
+        for seed in range(arguments.seeds)
+        for t in arguments.targets
+        for p in arguments.predictors
+        for n in arguments.labels
+        for extras in (False, True)
+        if n < len(table) - 20
+        if not extras or "extras" in inspect.signature(PREDICTORS[p].fit).parameters
+    ]
+    digest = joblib.hash(table.column(TRUTH))[:8]
+    files = [arguments.out / f"{digest}-{'-'.join(map(str, job.values()))}.json" for job in jobs]
+    records = joblib.Parallel(n_jobs=arguments.jobs, verbose=5)(
+        joblib.delayed(kept)(file, table, **job) for file, job in zip(files, jobs, strict=True)
+    )
+    lines += [
+        "",
+        "| learned | predictor | labels | tau against it | tau against the truth | seeds |",
+    ]
+    lines += ["|---|---|---|---|---|---|", *learned(records)]
+    text = "\n".join(lines) + "\n"
+    write_text(arguments.out / "ranking.md", text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
