@@ -132,12 +132,12 @@ def figure_pareto(
     figure.update_xaxes(type="log", dtick="D2", tickformat="~s", minor={"showgrid": False})
     if bounds is not None:
         # What lies outside of the frame for its loss does not stretch it by its cost either.
-        inside = [m["flops"] for m in [*models, *baselines]] + [
+        inside = [m["flops"] for m in [*models, *baselines] if m["flops"] > 0] + [
             t["costs"]["flops"]
             for t, value in zip(done, shown, strict=True)
             if bounds[0] <= value <= bounds[1]
         ]
-        decades = np.log10([min(inside), max(inside)])
+        decades = np.log10([min(inside, default=1.0), max(inside, default=1.0)])
         margin = 0.06 * np.ptp(decades) or 0.1
         figure.update_xaxes(range=[decades[0] - margin, decades[1] + margin])
         if np.ptp(decades) > CROWDED:

@@ -280,6 +280,18 @@ def test_every_model_and_baseline_is_inside_the_pareto_frame() -> None:
     assert {"trial", "Pareto front", "found, from scratch", "DCNv2, hand-made"} <= names
 
 
+def test_a_hopeless_model_without_cost_does_not_stretch_the_pareto_frame() -> None:
+    records = _records()
+    records[3]["metrics"]["logloss"], records[3]["costs"]["flops"] = 0.693, 1.0
+    result = _result()
+    result["models"][0]["flops"] = 0.0
+    low, high = figure_pareto(result, records).layout.xaxis.range
+    costs = [m["flops"] for m in [*result["models"][1:], *result["baselines"]]]
+    costs += [r["costs"]["flops"] for r in records if r["number"] != 3 and r["metrics"]]
+    assert 0 < math.log10(min(costs)) - low < 0.5
+    assert 0 < high - math.log10(max(costs)) < 0.5
+
+
 def test_models_figure_holds_the_bayes_limit_and_every_seed() -> None:
     figure = figure_models(_result())
     assert any(trace.name == "Bayes limit 0.4211" for trace in figure.data)
