@@ -12,7 +12,7 @@ from dagsmith.search.hardware_figures import (
     figure_placement,
 )
 from dagsmith.search.report_parts import count, pair, section
-from dagsmith.search.trial_record import TrialRecord
+from dagsmith.search.trial_record import TrialRecord, fidelity_of, measured
 
 
 def hardware_part(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: str) -> str:
@@ -20,10 +20,12 @@ def hardware_part(result: Mapping[str, Any], trials: Sequence[TrialRecord], metr
     placed = result.get("hardware") or []
     if not placed:
         return ""
+    fidelity = fidelity_of(measured(trials, metric))
+    source = "measured by the search" if fidelity == "measured" else f"that of {fidelity}"
     parts = [
         "<h2>On in-memory-computing hardware</h2>\n<p>Costs are those of "
         f"<code>{escape(placed[0]['technology'])}</code>, computed and not measured; quality in "
-        "the first two figures is the supernet's.</p>",
+        f"the first two figures is {escape(source)}.</p>",
         section(
             figure_hardware_fronts(trials, metric),
             "Each front is that of quality and this one cost.",
@@ -42,10 +44,16 @@ def hardware_part(result: Mapping[str, Any], trials: Sequence[TrialRecord], metr
             section(figure_breakdown(model, "energy_pj"), "One row, alone.", height=rows),
             section(figure_breakdown(model, "area_mm2"), "Tiles by crossbars.", height=rows),
         )
-        placement = section(
-            figure_placement(model),
-            "A frame is a tile, a square a crossbar; full is the share of cells that hold weights.",
-            height=420,
+        # A model without a static weight has nothing to place.
+        placement = (
+            section(
+                figure_placement(model),
+                "A frame is a tile, a square a crossbar; full is the share of cells that hold "
+                "weights.",
+                height=420,
+            )
+            if any(node["crossbars"] for node in model["nodes"])
+            else ""
         )
         opened = " open" if position == 0 else ""
         parts.append(

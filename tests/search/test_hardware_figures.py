@@ -13,6 +13,7 @@ from dagsmith.search.hardware_figures import (
     figure_parallel,
     figure_placement,
 )
+from dagsmith.search.hardware_report import hardware_part
 from dagsmith.search.trial_record import TrialRecord
 from dagsmith.space import nasrec_full
 from dagsmith.space.pim import PIM_KINDS
@@ -86,3 +87,16 @@ def test_every_crossbar_is_drawn_once(placed: dict[str, Any]) -> None:
     assert len(points) == placed["costs"]["crossbars"]
     tiles = -(-len(points) // int(placed["crossbars_per_tile"]))
     assert len(figure.layout.shapes) == tiles
+
+
+def test_the_report_says_what_measured_and_places_only_what_has_crossbars(
+    placed: dict[str, Any],
+) -> None:
+    model = {**placed, "rank": 1}
+    page = hardware_part({"hardware": [model]}, records(), "logloss")
+    assert "is that of supernet." in page
+    assert "A frame is a tile" in page
+    bare = {**model, "nodes": [{**node, "crossbars": 0} for node in model["nodes"]]}
+    page = hardware_part({"hardware": [bare]}, [], "logloss")
+    assert "is measured by the search." in page
+    assert "A frame is a tile" not in page
