@@ -29,7 +29,16 @@ from dagsmith.supernet import (
 from dagsmith.supernet.train_supernet import FORMAT
 
 # The last batch of an epoch has 1,400 - 5 * 279 = 5 rows: they do not come out even.
-ROWWISE = replace(NASREC_SUPERNET, epochs=2, batch_size=279, seed=3, checkpoint_seconds=0.0)
+# At the recipe's own rate a change of 1e-7 in the initial weights moves the loss by 3e-3.
+ROWWISE = replace(
+    NASREC_SUPERNET,
+    epochs=2,
+    batch_size=279,
+    lr=0.03,
+    embedding_lr=0.03,
+    seed=3,
+    checkpoint_seconds=0.0,
+)
 DENSE = replace(
     ROWWISE, optimizer="adam", rowwise=False, embedding_l2=1e-3, embedding_lr=1e-3, lr=1e-4
 )
@@ -112,14 +121,14 @@ def trained(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_two_processes_train_what_one_does(trained: Path, dataset: Dataset, name: str) -> None:
-    """Without batch statistics and dropout, but for rounding, which adaptive rates enlarge."""
+    """Without batch statistics and dropout, but for rounding."""
     space = small_space(dataset)
     alone = Supernet(space, dataset.fields, seed=1)
     before = {key: tensor.clone() for key, tensor in alone.state().items()}
     expected = train_supernet(alone, dataset, RECIPES[name])
     together = Supernet(space, dataset.fields, seed=9)
     told = together.load(trained / f"{name}-0")
-    assert told["loss"] == pytest.approx(expected.loss, rel=1e-3)
+    assert told["loss"] == pytest.approx(expected.loss, rel=1e-4)
     for part in ("bank", "embedding"):
         moved, apart = (
             sum(
@@ -130,7 +139,7 @@ def test_two_processes_train_what_one_does(trained: Path, dataset: Dataset, name
             ** 0.5
             for other in (before, together.state())
         )
-        assert apart < 0.01 * moved, part
+        assert apart < 3e-3 * moved, part
 
 
 @pytest.mark.parametrize("name", [*RECIPES, "whole"])
