@@ -16,10 +16,10 @@ import importlib.metadata
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import joblib
 import numpy as np
@@ -32,6 +32,7 @@ from dagsmith.files import write_text
 from dagsmith.hardware import Flops, Parameters, costs
 from dagsmith.network import restore, save_weights
 from dagsmith.predictor.metrics import rank_correlation
+from dagsmith.progress import reporter
 from dagsmith.space import (
     SPACES,
     Architecture,
@@ -64,6 +65,19 @@ METRICS = ("logloss", "auc")
 SPLITS = ("valid", "test")
 ZERO_COST_ROWS = 512
 ZERO_COST_BATCHES = 4
+Item = TypeVar("Item")
+
+
+def watched(name: str, work: Iterable[Item], count: int) -> Iterator[Item]:
+    """Pass items on, and show how many there were of `count`."""
+    bar = reporter()
+    bar.begin(name)
+    try:
+        for done, item in enumerate(work, start=1):
+            yield item
+            bar.update(done, count)
+    finally:
+        bar.end()
 
 
 def dataset_of(arguments: argparse.Namespace) -> Dataset:
@@ -131,10 +145,11 @@ def from_scratch(
     folder = arguments.out / f"scratch-{arguments.data}-{_mark(recipe)}"
     folder.mkdir(parents=True, exist_ok=True)
     work = [(net, seed) for net in nets for seed in range(arguments.seeds)]
-    found = joblib.Parallel(n_jobs=arguments.jobs, verbose=5)(
+    running = joblib.Parallel(n_jobs=arguments.jobs, return_as="generator")(
         joblib.delayed(scratch)(dataset.path, net, recipe, seed, folder / f"{net.key}-{seed}.json")
         for net, seed in work
     )
+    found = list(watched("scratch", running, len(work)))
     columns: dict[str, list[float | None]] = {}
     names = [f"{split}_{metric}" for split in SPLITS for metric in METRICS]
     for name in (*names, "seconds", "best_epoch"):
@@ -167,9 +182,15 @@ def by_supernet(
     )
     supernet = Supernet(space, dataset.fields, std=recipe.embedding_std)
     name = f"supernet-{arguments.data}-{space.name}-{_mark(how)}.safetensors"
-    trained = train_supernet(supernet, dataset, how, checkpoint=arguments.out / name)
-    scoring = SubnetScoring(precision=recipe.precision)
-    found = SupernetEvaluator(supernet, dataset, scoring).evaluate(nets)
+    bar = reporter()
+    bar.begin("supernet")
+    trained = train_supernet(
+        supernet, dataset, how, checkpoint=arguments.out / name, progress=bar.told
+    )
+    bar.end()
+    evaluator = SupernetEvaluator(supernet, dataset, SubnetScoring(precision=recipe.precision))
+    scored = (evaluator.evaluate([net])[0] for net in nets)
+    found = list(watched("scores of the supernet", scored, len(nets)))
     columns: dict[str, list[float | None]] = {
         f"supernet_{metric}": [evaluation.metrics.get(metric) for evaluation in found]
         for metric in METRICS
@@ -206,7 +227,8 @@ def by_short_training(
     )
     files = [folder / f"{each.key}.json" for each in nets]
     left = [(each, file) for each, file in zip(nets, files, strict=True) if not file.exists()]
-    for start in range(0, len(left), 4 * arguments.jobs):
+    starts = range(0, len(left), 4 * arguments.jobs)
+    for start in watched("short training", starts, len(starts)):
         group = left[start : start + 4 * arguments.jobs]
         scored = evaluator.evaluate([each for each, _ in group])
         for (_, file), found in zip(group, scored, strict=True):
@@ -224,7 +246,8 @@ def without_training(
         batches.append(to_tensors(batch, torch.device("cpu")))
         if len(batches) == ZERO_COST_BATCHES:
             break
-    rows = [zero_cost_scores(Network(net, dataset.fields, seed=0), batches) for net in nets]
+    scored = (zero_cost_scores(Network(net, dataset.fields, seed=0), batches) for net in nets)
+    rows = list(watched("zero-cost scores", scored, len(nets)))
     # A flow of nothing has no logarithm; it is a gap in the table.
     return {
         name: [row[name] if np.isfinite(row[name]) else None for row in rows] for name in PROXIES
@@ -240,7 +263,7 @@ def card(
     table: pl.DataFrame,
 ) -> dict[str, Any]:
     """What a reader must know, and how well the seeds agree: the ceiling of every ranking."""
-    taus = {}
+    taus: dict[str, Any] = {}
     if arguments.seeds > 1:
         both = table.drop_nulls(["valid_logloss_0", "valid_logloss_1"])
         pair = [both[f"valid_logloss_{seed}"].to_numpy() for seed in (0, 1)]
@@ -293,7 +316,7 @@ def card(
 def _mark(recipe: Recipe | SupernetRecipe) -> str:
     """A short name that differs where anything in the recipe does."""
     text = json.dumps(asdict(recipe), sort_keys=True)
-    return joblib.hash(text)[:8]
+    return str(joblib.hash(text))[:8]
 
 
 def parse() -> argparse.Namespace:
