@@ -65,6 +65,8 @@ METRICS = ("logloss", "auc")
 SPLITS = ("valid", "test")
 ZERO_COST_ROWS = 512
 ZERO_COST_BATCHES = 4
+MEDIAN_OF_NORMAL = 0.6745
+"""Median of the absolute value of a standard normal number."""
 Item = TypeVar("Item")
 
 
@@ -268,8 +270,9 @@ def card(
         both = table.drop_nulls(["valid_logloss_0", "valid_logloss_1"])
         pair = [both[f"valid_logloss_{seed}"].to_numpy() for seed in (0, 1)]
         taus = {"tau of two seeds": asdict(rank_correlation(*pair))}
-        spread = (pair[0] - pair[1]) / np.sqrt(2)
-        taus["seed deviation"] = float(np.sqrt(np.mean(spread**2)))
+        # By the median: one training that diverges would be all of a mean of squares.
+        apart = float(np.median(np.abs(pair[0] - pair[1])))
+        taus["seed deviation"] = apart / (np.sqrt(2) * MEDIAN_OF_NORMAL)
     redrawn = "train negatives re-drawn by the rule of the known ones"
     return {
         "format": "dagsmith.truth/1",

@@ -282,7 +282,7 @@ def test_every_model_and_baseline_is_inside_the_pareto_frame() -> None:
 
 def test_a_hopeless_model_without_cost_does_not_stretch_the_pareto_frame() -> None:
     records = _records()
-    records[3]["metrics"]["logloss"], records[3]["costs"]["flops"] = 0.693, 1.0
+    records[3] = {**records[3], "metrics": {"logloss": 0.693}, "costs": {"flops": 1.0}}
     result = _result()
     result["models"][0]["flops"] = 0.0
     low, high = figure_pareto(result, records).layout.xaxis.range
