@@ -40,6 +40,7 @@ PREDICTORS: Mapping[str, Any] = {
     "forest": ForestPredictor,
     "linear": LinearPredictor,
 }
+"""Classes by name, each with its defaults."""
 
 
 def fidelities(table: EvaluatedTable) -> list[str]:
@@ -76,7 +77,7 @@ def fitted(
     needed = [values, truth, *(columns.values() if extras else ())]
     order = np.random.default_rng(seed).permutation(np.flatnonzero(~np.isnan(needed).any(axis=0)))
     known, unseen = order[:labels], order[labels:]
-    model: Any = PREDICTORS[predictor](table.kinds, seed)
+    model: Any = PREDICTORS[predictor](table.kinds, seed=seed)
 
     def hints(rows: NDArray[np.intp]) -> dict[str, Any]:
         if not extras:
