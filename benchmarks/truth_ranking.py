@@ -21,6 +21,7 @@ import joblib
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from truth_table import watched
 
 from dagsmith.data import EvaluatedTable, truth_table
 from dagsmith.files import write_text
@@ -40,7 +41,9 @@ PREDICTORS: Mapping[str, Any] = {
     "forest": ForestPredictor,
     "linear": LinearPredictor,
 }
-"""Classes by name, each with its defaults."""
+"""Classes by name, each with its defaults but for `OPTIONS`."""
+OPTIONS: Mapping[str, Mapping[str, Any]] = {"gnn": {"unknown": "mean"}}
+"""Few labels lack some kinds: what is unknown is predicted as the mean, not refused."""
 
 
 def fidelities(table: EvaluatedTable) -> list[str]:
@@ -77,7 +80,7 @@ def fitted(
     needed = [values, truth, *(columns.values() if extras else ())]
     order = np.random.default_rng(seed).permutation(np.flatnonzero(~np.isnan(needed).any(axis=0)))
     known, unseen = order[:labels], order[labels:]
-    model: Any = PREDICTORS[predictor](table.kinds, seed=seed)
+    model: Any = PREDICTORS[predictor](table.kinds, seed=seed, **OPTIONS.get(predictor, {}))
 
     def hints(rows: NDArray[np.intp]) -> dict[str, Any]:
         if not extras:
@@ -163,9 +166,10 @@ def main() -> None:
     ]
     digest = joblib.hash(table.column(TRUTH))[:8]
     files = [arguments.out / f"{digest}-{'-'.join(map(str, job.values()))}.json" for job in jobs]
-    records = joblib.Parallel(n_jobs=arguments.jobs, verbose=5)(
+    fits = joblib.Parallel(n_jobs=arguments.jobs, return_as="generator")(
         joblib.delayed(kept)(file, table, **job) for file, job in zip(files, jobs, strict=True)
     )
+    records = list(watched("fits", fits, len(jobs)))
     lines += [
         "",
         "| learned | predictor | labels | tau against it | tau against the truth | seeds |",
