@@ -52,17 +52,14 @@ class RunDirectory:
         made = read_configuration(self.path)
         if made == configuration:
             return
+        leftovers: tuple[str, ...] = ()
         if self._anything_finished():
-            fixed = {
-                key for key, stage in CHANGEABLE.items() if stage and self.output(stage) is not None
-            }
-            _refuse(made, configuration, self.path, set(CHANGEABLE) - fixed)
-            with self.lock():
-                write_text(record, text)
-            return
-        # A first try with a mistake in it has finished nothing: its correction may take the place.
+            _refuse(made, configuration, self.path, self._changeable())
+        else:
+            # A first try with a mistake in it: its correction may take the place.
+            leftovers = ("stages", "data")
         with self.lock():
-            for leftover in ("stages", "data"):
+            for leftover in leftovers:
                 shutil.rmtree(self.path / leftover, ignore_errors=True)
             write_text(record, text)
 
@@ -101,6 +98,9 @@ class RunDirectory:
             except BlockingIOError:
                 raise RunError(f"another process is at work in {self.path}") from None
             yield
+
+    def _changeable(self) -> Set[str]:
+        return {key for key, stage in CHANGEABLE.items() if not stage or self.output(stage) is None}
 
     def _anything_finished(self) -> bool:
         stages = (file.stem for file in (self.path / "stages").glob("*.json"))

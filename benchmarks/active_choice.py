@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
-from scipy import stats
+from predictor_report import half_interval
 
 from dagsmith.data.public_tables import nasbench201
 from dagsmith.predictor import GNNPredictor, LinearPredictor, Predictor, rank_correlation
@@ -167,10 +167,7 @@ def summary(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             row: dict[str, Any] = {"strategy": strategy, "labels": int(turn[0]["labels"])}
             for figure in FIGURES:
                 values = np.array([each[figure] for each in turn])
-                half = float("nan")
-                if len(values) > 1:
-                    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-                row[figure] = {"mean": float(values.mean()), "half": float(half)}
+                row[figure] = {"mean": float(values.mean()), "half": half_interval(values.tolist())}
             rows.append(row | {"seeds": len(turn)})
     return rows
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from frappe_files import DROPPED, frappe_files
+
 from dagsmith.job import Job
 from dagsmith.pipeline import STAGES
 from dagsmith.progress import reporter
@@ -22,15 +24,6 @@ MODELS = {
 """The space of the models alone, of each joint space."""
 WIDTHS = (16, 32, 64, 128, 256)
 """Of NASRec's blocks, unless said otherwise."""
-PLACES = ("data", "valid", "test")
-FRAPPE: dict[str, Any] = {
-    "data": "ctr/frappe_x1_train.parquet",
-    "valid": "ctr/frappe_x1_valid.parquet",
-    "test": "ctr/frappe_x1_test.parquet",
-    "label": "label",
-    "drop": ("redrawn_negative",),
-}
-"""Where Frappe lies in the folder of the data, and what its columns are."""
 DEFAULTS: dict[str, dict[str, Any]] = {
     "synthetic": {"short_rows": 42_000, "scratch_epochs": 3, "embedding_l2": 0.003},
     "frappe": {"short_rows": 50_000, "scratch_epochs": 6, "embedding_l2": 0.1},
@@ -41,8 +34,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 def settings_of(options: argparse.Namespace, seed: int, **changes: Any) -> SearchSettings:
     """Settings of one search of the comparison."""
     if options.data == "frappe":
-        folder = Path(options.data_dir)
-        where: dict[str, Any] = FRAPPE | {k: str(folder / FRAPPE[k]) for k in PLACES}
+        files = {split: str(path) for split, path in frappe_files(Path(options.data_dir)).items()}
+        where: dict[str, Any] = {
+            "data": files["train"],
+            "valid": files["valid"],
+            "test": files["test"],
+            "label": "label",
+            "drop": DROPPED,
+        }
     else:
         where = {"data": "synthetic", "rows": options.rows}
     values: dict[str, Any] = where | {

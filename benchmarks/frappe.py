@@ -22,6 +22,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import polars as pl
+from frappe_files import DROPPED, frappe_files
 
 from dagsmith.files import write_text
 from dagsmith.pipeline import search_models
@@ -39,11 +40,8 @@ METRICS = ("auc", "logloss")
 
 def files_of(arguments: argparse.Namespace) -> dict[str, str]:
     """The three files; with ``--rows`` their first rows only, for a trial of this script."""
-    names = {"train": "data", "valid": "valid", "test": "test"}
-    paths = {
-        setting: arguments.data_dir / "ctr" / f"frappe_x1_{split}.parquet"
-        for split, setting in names.items()
-    }
+    files = frappe_files(arguments.data_dir)
+    paths = {"data": files["train"], "valid": files["valid"], "test": files["test"]}
     if arguments.rows is None:
         return {setting: str(path) for setting, path in paths.items()}
     short = arguments.out / "rows"
@@ -142,7 +140,7 @@ def main() -> None:
     settings = SearchSettings(
         **files_of(arguments),
         label="label",
-        drop=("redrawn_negative",),
+        drop=DROPPED,
         space=arguments.space,
         blocks=arguments.blocks,
         trials=arguments.trials,

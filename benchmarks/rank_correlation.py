@@ -20,6 +20,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import torch
+from frappe_files import DROPPED, frappe_files
 
 from dagsmith.data import Dataset, prepare
 from dagsmith.predictor.metrics import rank_correlation
@@ -49,16 +50,14 @@ SUPERNET_PENALTY = 0.1
 
 
 def frappe(folder: Path, out: Path) -> Dataset:
-    files = {
-        name: folder / "ctr" / f"frappe_x1_{name}.parquet" for name in ("train", "valid", "test")
-    }
+    files = frappe_files(folder)
     return prepare(
         files["train"],
         out,
         valid=files["valid"],
         test=files["test"],
         label="label",
-        drop=["redrawn_negative"],
+        drop=DROPPED,
     )
 
 

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from frappe_files import DROPPED, frappe_files
 from torch import Tensor
 from torch.nn import functional
 
@@ -302,14 +303,10 @@ def show(title: str, results: dict[str, Any]) -> None:
 
 def frappe(folder: Path, out: str) -> Dataset | None:
     """Frappe with its published splits, or None where it is not."""
-    files = {
-        part: folder / "ctr" / f"frappe_x1_{part}.parquet" for part in ("train", "valid", "test")
-    }
+    files = frappe_files(folder)
     if not all(file.exists() for file in files.values()):
         return None
-    # The column says which training negatives were drawn anew; it is no feature.
-    drop = ["redrawn_negative"]
-    return prepare(files["train"], out, valid=files["valid"], test=files["test"], drop=drop)
+    return prepare(files["train"], out, valid=files["valid"], test=files["test"], drop=DROPPED)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ import argparse
 import inspect
 import itertools
 import json
+import operator
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import joblib
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from predictor_report import half_interval
 from truth_table import watched
 
 from dagsmith.data import EvaluatedTable, truth_table
@@ -104,13 +106,9 @@ def kept(file: Path, table: EvaluatedTable, **job: Any) -> dict[str, Any]:
 
 def learned(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """Rows of a table: mean tau over the seeds, with its 95 % interval where there are several."""
-    keys = ("target", "predictor", "extras", "labels")
-    ordered = sorted(records, key=lambda record: [str(record[key]) for key in keys[:3]])
+    case_of = operator.itemgetter("target", "predictor", "extras", "labels")
     rows = []
-    for case, group in itertools.groupby(
-        sorted(ordered, key=lambda record: [str(record[k]) for k in keys[:3]] + [record["labels"]]),
-        key=lambda record: tuple(record[key] for key in keys),
-    ):
+    for case, group in itertools.groupby(sorted(records, key=case_of), key=case_of):
         found = list(group)
         cells = [
             _interval([float(record[name]) for record in found]) for name in ("score", "truth")
@@ -122,13 +120,8 @@ def learned(records: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _interval(values: Sequence[float]) -> str:
-    from scipy import stats
-
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return f"{mean:.3f}"
-    reach = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-    return f"{mean:.3f} ± {reach:.3f}"
+    mean = f"{np.mean(values):.3f}"
+    return f"{mean} ± {half_interval(values):.3f}" if len(values) > 1 else mean
 
 
 def parse() -> argparse.Namespace:

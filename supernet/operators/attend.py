@@ -16,7 +16,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, scale: float | None = None
     if query.device.type != "cpu" or key.shape[2] >= VECTOR:
         return functional.scaled_dot_product_attention(query, key, value, scale=scale)
     scores = query @ key.transpose(-1, -2)
-    scores = scores * (query.shape[-1] ** -0.5 if scale is None else scale)
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    scores = scores if scale == 1.0 else scores * scale
     odds = (scores - scores.detach().amax(-1, keepdim=True)).exp()
     weighed: Tensor = (odds @ value) / odds.sum(-1, keepdim=True)
     return weighed
