@@ -9,7 +9,8 @@ linear, fm       one weight per id and a linear map of the numbers; the factoris
 cross            cross layers, full or low rank (DCNv2)
 cin              compressed interaction layers (xDeepFM)
 attention        self-attention over the fields (AutoInt)
-pairs, bottom    inner products of all pairs, with the numbers as one more vector (DLRM)
+pairs, bottom    inner products of all pairs, with the numbers, where the data have any, as one
+                 more vector (DLRM)
 mask             mask blocks, in parallel or one after the other (MaskNet)
 left, right      towers of fully connected layers, each with a field gate (FinalMLP)
 fusion           a bilinear form of both towers, in heads (FinalMLP)
@@ -92,6 +93,7 @@ class CTRPlusSpace(ClickSpace):
             embedding_dim=max(embedding_dims, default=0),
         )
         self.dense_width = self.trunk.dense_width
+        self._no_numbers = dense_features == 0
         self.sparse_fields = sparse_fields
         self.embedding_dims = tuple(sorted(embedding_dims))
         self.first_order = True
@@ -166,6 +168,9 @@ class CTRPlusSpace(ClickSpace):
             slot.name: np.array(slot.choices)[genotypes[:, column]]
             for column, slot in enumerate(self.slots)
         }
+        if self._no_numbers:
+            # Batch normalisation of a constant divides by nothing, and a layer of it is a bias.
+            genes["bottom.depth"] = np.zeros_like(genes["bottom.depth"])
         graph = GraphArrays(self.kinds, self._layout, len(genotypes))
         own = len(self.slots) - len(self.trunk.slots)
         trunk = self.trunk.decode_many(genotypes[:, own:])

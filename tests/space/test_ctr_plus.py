@@ -155,3 +155,10 @@ def test_an_unknown_choice_is_refused() -> None:
         CTRPlusSpace(1, 2, embedding_dims=())
     with pytest.raises(SpaceError, match=r"width.*at least one choice"):
         CTRPlusSpace(1, 2, widths=())
+
+
+def test_data_without_numbers_have_no_bottom() -> None:
+    space = ctr_plus(0, 10)
+    with_bottom = space.point({"pairs": True, "bottom.depth": 2, "norm": "batch"})
+    without = space.point({"pairs": True, "norm": "batch"})
+    assert space.decode(with_bottom) == space.decode(without)
