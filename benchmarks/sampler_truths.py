@@ -18,12 +18,11 @@ from dagsmith.data.public_tables import nasbench101, nasbench201, nasbench_macro
 from dagsmith.data.tables import EvaluatedTable
 from dagsmith.space import (
     Architecture,
-    Genotype,
-    Genotypes,
     NASBench101Space,
     NASBench201Space,
     NASBenchMacroSpace,
     Population,
+    SampledSpace,
     SearchSpace,
     isomorphism_fingerprint,
     nasrec_small,
@@ -63,51 +62,6 @@ class TableTruth:
         """The mean of the rows that are isomorphic to the architecture."""
         one = Population.from_architectures([architecture], self.space.kinds)
         return self._values[int(isomorphism_fingerprint(one)[0])]
-
-
-class SampledCells(NASBench101Space):
-    """NAS-Bench-101 reduced to the cells of a table: a genotype means the nearest of them.
-
-    Nearest in the number of slots that differ; of equally near ones the first row.
-
-    Args:
-        cells: the genotypes of the table, ``[rows, slots]``.
-    """
-
-    def __init__(self, cells: Genotypes) -> None:
-        super().__init__()
-        self.name = "nasbench101-sampled"
-        self._cells = cells
-        self._ones = _one_hot(cells, self.slot_sizes)
-
-    def decode(self, genotype: Genotype) -> Architecture:
-        """The nearest cell of the table."""
-        return super().decode(self.nearest(genotype[None])[0])
-
-    def decode_many(self, genotypes: Genotypes) -> Population:
-        """The nearest cells of the table."""
-        return super().decode_many(self.nearest(genotypes))
-
-    def nearest(self, genotypes: Genotypes) -> Genotypes:
-        """The genotypes of the nearest cells, ``[batch, slots]``."""
-        alike = _one_hot(genotypes, self.slot_sizes) @ self._ones.T
-        cells: Genotypes = self._cells[alike.argmax(axis=1)]
-        return cells
-
-    def sample(self, count: int, rng: np.random.Generator) -> Genotypes:
-        """Draw cells of the table."""
-        cells: Genotypes = self._cells[rng.integers(0, len(self._cells), count)]
-        return cells
-
-    def mutate(
-        self, genotypes: Genotypes, rng: np.random.Generator, mutations: int = 1
-    ) -> Genotypes:
-        """Redraw slots as any space does, until another cell is the nearest."""
-        return SearchSpace.mutate(self, genotypes, rng, mutations)
-
-    def valid(self, genotypes: Genotypes) -> NDArray[np.bool_]:
-        """All of them: each means a cell of the table."""
-        return np.ones(len(genotypes), bool)
 
 
 class SyntheticTruth:
@@ -178,19 +132,12 @@ def load_truth(name: str, folder: Path) -> Truth:
     return TableTruth(NASBench201Space(), nasbench201(folder), _COLUMNS[name])
 
 
-def sampled_cells(folder: Path) -> SampledCells:
+def sampled_cells(folder: Path) -> SampledSpace:
     """The space of the cells in ``nasbench101_30k.parquet``."""
     import polars as pl
 
     columns = ("adj_upper21", *(f"op{vertex}" for vertex in range(1, 6)))
     frame = pl.read_parquet(folder / "nasbench101_30k.parquet", columns=list(columns))
     bits, operations = frame[columns[0]].to_numpy(), frame.select(columns[1:]).to_numpy()
-    return SampledCells(NASBench101Space().genotypes_from(bits, operations))
-
-
-def _one_hot(genotypes: Genotypes, sizes: NDArray[np.int64]) -> NDArray[np.float32]:
-    """``[batch, choices of all slots]``: the product of two rows counts the slots that agree."""
-    starts = np.cumsum(sizes) - sizes
-    table = np.zeros((len(genotypes), int(sizes.sum())), np.float32)
-    np.put_along_axis(table, (genotypes + starts).astype(np.int64), 1.0, axis=1)
-    return table
+    whole = NASBench101Space()
+    return SampledSpace(whole, whole.genotypes_from(bits, operations))

@@ -32,6 +32,7 @@ from dagsmith.space.pim_space import PIMSpace
 from dagsmith.space.population import ABSENT, Population
 from dagsmith.space.published import PublishedNet, published_nets
 from dagsmith.space.restricted import RestrictedSpace
+from dagsmith.space.sampled import SampledSpace
 from dagsmith.space.search_space import Genotype, Genotypes, SearchSpace, Slot
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "Population",
     "PublishedNet",
     "RestrictedSpace",
+    "SampledSpace",
     "SearchSpace",
     "Slot",
     "SpaceError",
