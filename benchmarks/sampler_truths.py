@@ -1,8 +1,8 @@
 """What `samplers.py` searches: spaces of which the best architecture is known.
 
 Tables with every architecture of their space (NAS-Bench-201, NAS-Bench-Macro), a sample of
-NAS-Bench-101 in which every genotype means the nearest cell, and a synthetic truth over
-NASRec-Small.
+NAS-Bench-101 in which every genotype means the nearest cell, the truth tables of recommender
+architectures that come with dagsmith, and a synthetic truth over NASRec-Small.
 """
 
 import zlib
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dagsmith.data.public_tables import nasbench101, nasbench201, nasbench_macro
 from dagsmith.data.tables import EvaluatedTable
+from dagsmith.data.truth import shipped_truth_tables, truth_table
 from dagsmith.space import (
     Architecture,
     NASBench101Space,
@@ -29,6 +30,7 @@ from dagsmith.space import (
 )
 
 HIDDEN = 8
+COLUMN = "valid_logloss"
 
 
 class Truth(Protocol):
@@ -62,6 +64,22 @@ class TableTruth:
         """The mean of the rows that are isomorphic to the architecture."""
         one = Population.from_architectures([architecture], self.space.kinds)
         return self._values[int(isomorphism_fingerprint(one)[0])]
+
+
+class ScratchTruth:
+    """A truth table of recommender architectures: minus the validation log loss, in thousandths."""
+
+    def __init__(self, name: str) -> None:
+        truth = truth_table(name)
+        known = ~np.isnan(truth.table.column(COLUMN))
+        self.space: SearchSpace = SampledSpace(truth.space, truth.genotypes[known])
+        self.units = "1e-3 of log loss"
+        self._evaluator = truth.evaluator
+        self.optimum = float(-1000 * np.nanmin(truth.table.column(COLUMN)))
+
+    def value(self, architecture: Architecture) -> float:
+        """The mean of the architecture's trainings."""
+        return -1000 * self._evaluator.evaluate([architecture])[0].metrics[COLUMN]
 
 
 class SyntheticTruth:
@@ -111,6 +129,7 @@ class SyntheticTruth:
 TRUTHS = (
     *("nasbench201-cifar10", "nasbench201-cifar100", "nasbench201-imagenet16"),
     *("nasbench101", "nasbench-macro", "nasrec-synthetic"),
+    *shipped_truth_tables(),
 )
 _COLUMNS = {
     "nasbench201-cifar10": "cifar10_test_acc_200",
@@ -127,6 +146,8 @@ def load_truth(name: str, folder: Path) -> Truth:
         return TableTruth(sampled_cells(folder), whole, "val_acc_108", 100.0)
     if name == "nasbench-macro":
         return TableTruth(NASBenchMacroSpace(), nasbench_macro(folder), "mean_acc")
+    if name in shipped_truth_tables():
+        return ScratchTruth(name)
     if name == "nasrec-synthetic":
         return SyntheticTruth()
     return TableTruth(NASBench201Space(), nasbench201(folder), _COLUMNS[name])

@@ -1,6 +1,6 @@
 """Rankings on the truth table: of every cheap score, and of predictors by what they learn from.
 
-    python benchmarks/truth_ranking.py runs/truth/truth-frappe-ctr-plus.parquet --out runs/ranking
+    python benchmarks/truth_ranking.py frappe-ctr-plus --out runs/ranking
 
 Of all architectures that were trained from scratch: Kendall's tau of each fidelity (supernet, short
 training, zero-cost scores, costs), beside that of two seeds, the ceiling. Then predictors that
@@ -126,7 +126,7 @@ def _interval(values: Sequence[float]) -> str:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("table", type=Path, help="what truth_table.py wrote")
+    parser.add_argument("table", help="the name of one that comes with dagsmith, or a file")
     parser.add_argument("--targets", nargs="+", default=["short_logloss", TRUTH])
     parser.add_argument("--predictors", nargs="+", default=list(PREDICTORS))
     parser.add_argument("--labels", type=int, nargs="+", default=[25, 50, 100, 200])
@@ -139,8 +139,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     arguments = parse()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    _, table = truth_table(arguments.table)
-    table = table.measured(TRUTH)
+    table = truth_table(arguments.table).table.measured(TRUTH)
     print(f"{len(table)} architectures", flush=True)
     lines = ["| score | tau | better half | n |", "|---|---|---|---|", *fidelities(table)]
     seeds = [name for name in (f"{TRUTH}_0", f"{TRUTH}_1") if name in table.names]

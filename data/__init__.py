@@ -36,7 +36,7 @@ from dagsmith.data.synthetic import ClickLaw, prepare_synthetic, synthetic_click
 from dagsmith.data.table_evaluator import TableEvaluator
 from dagsmith.data.table_files import load_table, save_table
 from dagsmith.data.tables import EvaluatedTable, MergedTable
-from dagsmith.data.truth import truth_table
+from dagsmith.data.truth import TruthTable, shipped_truth_tables, truth_table
 
 __all__ = [
     "FORMATS",
@@ -69,6 +69,7 @@ __all__ = [
     "TableEvaluator",
     "TableMapping",
     "TimeSplit",
+    "TruthTable",
     "Vocabulary",
     "encode_file",
     "infer_kinds",
@@ -80,6 +81,7 @@ __all__ = [
     "prepare",
     "prepare_synthetic",
     "save_table",
+    "shipped_truth_tables",
     "synthetic_click_log",
     "truth_table",
 ]

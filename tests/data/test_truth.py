@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dagsmith.data import DatasetError, TableEvaluator, truth_table
+from dagsmith.data import DatasetError, shipped_truth_tables, truth_table
 from dagsmith.space import ctr_plus
 
 
@@ -38,6 +38,7 @@ def file(tmp_path: Path, card: dict[str, Any]) -> Path:
         for place, slot in enumerate(space.slots)
     }
     columns |= {
+        "key": [space.decode(genotype).key for genotype in genotypes],
         "valid_logloss": [0.1, 0.2, None, 0.4, 0.5],
         "flops": [1.0] * 5,
         "supernet_logloss": [0.3] * 5,
@@ -49,13 +50,49 @@ def file(tmp_path: Path, card: dict[str, Any]) -> Path:
 
 
 def test_the_table_has_the_architectures_of_its_space(file: Path) -> None:
-    space, table = truth_table(file)
-    genotypes = space.sample(5, np.random.default_rng(2))
+    truth = truth_table(file)
+    genotypes = truth.space.sample(5, np.random.default_rng(2))
+    assert (truth.genotypes == genotypes).all()
     for row, genotype in enumerate(genotypes):
-        assert table.population.architecture(row).key == space.decode(genotype).key
-    assert table.names == ("valid_logloss", "flops", "supernet_logloss")
-    found = TableEvaluator(table).evaluate([space.decode(genotypes[1])])[0]
+        assert truth.table.population.architecture(row).key == truth.space.decode(genotype).key
+    assert truth.table.names == ("valid_logloss", "flops", "supernet_logloss")
+    found = truth.evaluator.evaluate([truth.space.decode(genotypes[1])])[0]
     assert found.metrics == {"valid_logloss": 0.2}
+    assert found.fidelity == "scratch"
+
+
+def test_samplers_find_only_what_was_trained(file: Path) -> None:
+    truth, rng = truth_table(file), np.random.default_rng(0)
+    proposed = truth.sampled.mutate(truth.space.sample(20, rng), rng)
+    nets = [truth.sampled.decode(genotype) for genotype in proposed]
+    assert not any(found.failure for found in truth.evaluator.evaluate(nets))
+
+
+@pytest.mark.parametrize("name", shipped_truth_tables())
+def test_tables_that_come_with_dagsmith(name: str) -> None:
+    truth = truth_table(name)
+    known = truth.table.measured("valid_logloss_0", "valid_logloss_1", "short_logloss")
+    assert len(truth.table) >= 400
+    assert len(known) >= 0.95 * len(truth.table)
+    assert truth.card["seeds"] == 2
+    means = np.mean([known.column(f"valid_logloss_{seed}") for seed in (0, 1)], axis=0)
+    np.testing.assert_allclose(known.column("valid_logloss"), means, rtol=1e-6)
+
+
+def test_some_tables_come_with_dagsmith() -> None:
+    assert "frappe-ctr-plus" in shipped_truth_tables()
+    with pytest.raises(DatasetError, match="no truth table is called 'frape-ctr-plus'; did you"):
+        truth_table("frape-ctr-plus")
+
+
+def test_a_table_of_another_version_of_the_space_is_refused(file: Path) -> None:
+    frame = pl.read_parquet(file)
+    frame.with_columns(key=frame["key"].reverse()).write_parquet(file)
+    with pytest.raises(DatasetError, match=r"row 0: the space makes another architecture"):
+        truth_table(file)
+    frame.drop("key").write_parquet(file)
+    with pytest.raises(DatasetError, match="column 'key' is missing"):
+        truth_table(file)
 
 
 @pytest.mark.parametrize(
