@@ -84,7 +84,7 @@ class SearchSettings:
     learning_rate: float | None = _option(None, "peak learning rate; else the recipe's")
     evaluator: str = _option(
         "auto",
-        "what scores candidates; auto is short-training in ctr-plus, else supernet",
+        "what scores candidates; auto is short-training in ctr-plus (-pim), else supernet",
         EVALUATORS,
     )
     short_rows: int = _option(200_000, "training rows that a short training sees, about")
