@@ -12,26 +12,12 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
-from dagsmith.search.figure_style import (
-    JOINT_TITLES,
-    duration,
-    larger_is_better,
-    model_title,
-)
 from dagsmith.search.hardware_report import hardware_part
-from dagsmith.search.progress_figures import (
-    figure_predicted_measured,
-    figure_progress,
-    figure_rank_by_round,
-)
-from dagsmith.search.rank_figures import comparable, figure_rank_by_component
+from dagsmith.search.model_report import models_part, summary_part
+from dagsmith.search.progress_figures import figure_progress
+from dagsmith.search.ranking_report import ranking_part
 from dagsmith.search.report_parts import count, number, pair, section
-from dagsmith.search.result_figures import (
-    figure_models,
-    figure_pareto,
-    figure_rank_joints,
-    figure_seconds,
-)
+from dagsmith.search.result_figures import figure_seconds
 from dagsmith.search.trial_record import TrialRecord
 from dagsmith.space import Architecture
 
@@ -109,9 +95,9 @@ def report_html(result: Mapping[str, Any], trials: Sequence[TrialRecord]) -> str
     title = f"{result['dataset']['name']} in {result['space']['name']}"
     body = "\n".join(
         [
-            _summary(result, title),
-            _models(result, trials, metric),
-            _ranking(result, trials, metric),
+            summary_part(result, title),
+            models_part(result, trials, metric),
+            ranking_part(result, trials, metric),
             hardware_part(result, trials, metric),
             _progress(trials, metric),
             _drawings(result),
@@ -124,191 +110,6 @@ def report_html(result: Mapping[str, Any], trials: Sequence[TrialRecord]) -> str
         f"<title>{escape(title)}: dagsmith report</title>\n<style>{_STYLE}</style>\n"
         f"<script>{get_plotlyjs()}</script>\n</head>\n<body>\n<main>\n{body}\n</main>\n"
         f"<script>{_DRAW}</script>\n</body>\n</html>\n"
-    )
-
-
-def _summary(result: Mapping[str, Any], title: str) -> str:
-    search = result["search"]
-    head = (
-        f"<h1>{escape(title)}</h1>\n<p class='muted'>Architecture search with "
-        f"{escape(search['sampler'])} over {search['complete']} evaluated architectures"
-        + (f" ({search['failed']} failed)" if search["failed"] else "")
-        + f", {duration(result['seconds']['total'])} in all.</p>"
-    )
-    cards = []
-    if result["models"]:
-        best = result["models"][0]
-        head += f"<p>{_verdict(result)}</p>"
-        cards += [
-            (number(best["test"]["logloss"]), "test log loss of model 1"),
-            (number(best["test"]["auc"]), "its test AUC"),
-            (count(best["parameters"]), "its parameters"),
-            (count(best["flops"]), "its FLOPs per row"),
-        ]
-    for row in result["rank_correlation"]:
-        if row["metric"] == "kendall_tau" and row["value"] is not None:
-            about = f"Kendall τ, {JOINT_TITLES[row['joint']]} (n = {row['n']})"
-            cards.append((f"{row['value']:.2f}", about))
-    boxes = "".join(f"<div class='card'><b>{b}</b><span>{escape(s)}</span></div>" for b, s in cards)
-    return f"{head}\n<div class='cards'>{boxes}</div>"
-
-
-def _verdict(result: Mapping[str, Any]) -> str:
-    """One sentence: the best model against the limit of the data and the best hand-made model."""
-    best = result["models"][0]["test"]["logloss"]
-    if best is None:
-        return "The best model has no test log loss; the table says why."
-    text = f"Model 1 reaches a test log loss of <b>{best:.4f}</b>"
-    limit = result["dataset"].get("bayes_logloss")
-    if limit is not None:
-        text += f"; the data's Bayes limit is {limit:.4f}"
-    rivals = [b for b in result.get("baselines", []) if b["test"]["logloss"] is not None]
-    if rivals:
-        rival = min(rivals, key=lambda b: float(b["test"]["logloss"]))
-        text += (
-            f"; the best hand-made model, {escape(model_title(rival['name']))}, trained by the "
-            f"same recipe with a penalty of its own, reaches {rival['test']['logloss']:.4f} "
-            f"with {count(rival['flops'])} FLOPs per row"
-        )
-    return text + "."
-
-
-def _models(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: str) -> str:
-    corner = "Upper" if larger_is_better(metric) else "Lower"
-    if not result["models"]:
-        return "<h2>Models</h2><p>No architecture was trained from scratch.</p>"
-    return (
-        "<h2>Models</h2>\n<p>Each was trained from scratch; figures are means over the training "
-        "seeds. FLOPs are multiply-accumulates per row.</p>\n"
-        + _model_table(result)
-        + pair(
-            section(
-                figure_models(result, metric),
-                "Hand-made models: the same parts and recipe, an embedding penalty of their own.",
-                height=150 + 34 * (len(result["models"]) + len(result.get("baselines", []))),
-            ),
-            section(
-                figure_pareto(result, trials, metric),
-                f"{corner} left is better. The numbers in the circles are the models' ranks.",
-                height=440,
-            ),
-        )
-    )
-
-
-def _origin(model: Mapping[str, Any]) -> str:
-    """Where a model comes from, if the search did not choose it."""
-    if "name" in model:
-        return f" ({model_title(model['name'])}, hand-made)"
-    return "" if model.get("finalist", True) else " (drawn from the evaluated)"
-
-
-def _model_table(result: Mapping[str, Any]) -> str:
-    head = (
-        "<tr class='groups'><th></th><th colspan='2'>cost</th><th colspan='2'>test</th>"
-        "<th colspan='2'>validation</th><th>search</th><th>predictor</th><th></th></tr>"
-        "<tr><th>model</th><th>parameters</th><th>FLOPs</th><th>log loss</th><th>AUC</th>"
-        "<th>log loss</th><th>AUC</th><th>log loss</th><th>predicted</th><th>seeds</th></tr>"
-    )
-    rows = []
-    reasons = []
-    named = [(f"model {m['rank']}{_origin(m)}", m, "") for m in result["models"]]
-    named += [(model_title(b["name"]), b, " class='hand'") for b in result.get("baselines", [])]
-    for name, model, mark in named:
-        predicted = model.get("predictor") or {}
-        cells = [
-            escape(name),
-            count(model["parameters"]),
-            count(model["flops"]),
-            number(model["test"]["logloss"]),
-            number(model["test"]["auc"]),
-            number(model["valid"]["logloss"]),
-            number(model["valid"]["auc"]),
-            number((model.get("supernet") or {}).get("logloss")),
-            number(predicted.get("mean"))
-            + (f" ± {predicted['std']:.4f}" if predicted.get("std") is not None else ""),
-            str(len(model.get("seeds", [])) or ""),
-        ]
-        rows.append(f"<tr{mark}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-        reasons += [
-            f"{name}, {split}: {reason}"
-            for split in ("valid", "test")
-            for reason in (model[split].get("reasons") or {}).values()
-        ]
-    notes = "".join(f"<p class='caption'>{escape(reason)}</p>" for reason in dict.fromkeys(reasons))
-    return f"<div class='scroll'><table>{head}{''.join(rows)}</table></div>{notes}"
-
-
-def _ranking(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: str) -> str:
-    rows = result["rank_correlation"]
-    missing = [
-        f"{JOINT_TITLES.get(row['joint'], row['joint'])}: {row['reason']}"
-        for row in rows
-        if row["value"] is None and row["metric"] == "kendall_tau"
-    ]
-    notes = "".join(f"<p class='caption'>Not measured: {escape(text)}.</p>" for text in missing)
-    predicted = [t for t in trials if t["predicted_mean"] is not None and t["state"] == "complete"]
-    sections = []
-    if any(row["value"] is not None for row in rows):
-        sections.append(
-            section(
-                figure_rank_joints(rows),
-                "1 is a perfect ranking, 0 is chance. From-scratch joints are measured on every "
-                "architecture that this run trained from scratch.",
-                height=300,
-            )
-        )
-    if any(r["value"] is not None for r in result["rounds"]):
-        sections.append(
-            section(
-                figure_rank_by_round(result["rounds"]),
-                "Later rounds compare better and more similar architectures, which is harder.",
-            )
-        )
-    if predicted:
-        sections.append(
-            section(
-                figure_predicted_measured(predicted, metric),
-                "Every prediction was recorded before its architecture was evaluated.",
-            )
-        )
-    compared = comparable(result.get("components", []))
-    if compared:
-        sections.append(
-            section(
-                figure_rank_by_component(compared),
-                "The predictor's ranking among the trials that have a component, against the rest; "
-                "the worst ranked first. Some of many differ by chance, and components that come "
-                "together cannot be told apart.",
-                height=130 + 44 * min(len(compared), 16),
-            )
-        )
-    table = _correlation_table(rows)
-    if table:
-        sections.append(table)
-    return (
-        "<h2>How far the rankings can be trusted</h2>\n"
-        "<p>A search is only as good as its ranking: the predictor's of what the search measures, "
-        f"and that one's of what training from scratch gives.</p>{notes}\n{pair(*sections)}"
-    )
-
-
-def _correlation_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    cells = "".join(
-        f"<tr><td>{escape(JOINT_TITLES.get(r['joint'], r['joint']))}</td>"
-        f"<td class='left'>{escape(r['metric'].replace('_', ' '))}</td><td>{r['value']:.3f}</td>"
-        f"<td>{r['low']:.3f} to {r['high']:.3f}</td><td>{r['n']}</td></tr>"
-        for r in rows
-        if r["value"] is not None
-    )
-    if not cells:
-        return ""
-    return (
-        "<h3>All rank metrics</h3><p class='caption'>n is the number of architectures compared.</p>"
-        "<div class='scroll'><table>"
-        "<tr><th>joint</th><th class='left'>metric</th><th>value</th>"
-        "<th>95 % interval</th><th>n</th></tr>"
-        f"{cells}</table></div>"
     )
 
 

@@ -1,0 +1,124 @@
+"""The report's first part: what was found, beside what people have made."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from dagsmith.search.figure_style import JOINT_TITLES, duration, larger_is_better, model_title
+from dagsmith.search.report_parts import count, number, pair, section
+from dagsmith.search.result_figures import figure_models, figure_pareto
+from dagsmith.search.trial_record import TrialRecord
+
+
+def summary_part(result: Mapping[str, Any], title: str) -> str:
+    """Heading, one sentence about the best model, and the figures one looks for first."""
+    search = result["search"]
+    head = (
+        f"<h1>{escape(title)}</h1>\n<p class='muted'>Architecture search with "
+        f"{escape(search['sampler'])} over {search['complete']} evaluated architectures"
+        + (f" ({search['failed']} failed)" if search["failed"] else "")
+        + f", {duration(result['seconds']['total'])} in all.</p>"
+    )
+    cards = []
+    if result["models"]:
+        best = result["models"][0]
+        head += f"<p>{_verdict(result)}</p>"
+        cards += [
+            (number(best["test"]["logloss"]), "test log loss of model 1"),
+            (number(best["test"]["auc"]), "its test AUC"),
+            (count(best["parameters"]), "its parameters"),
+            (count(best["flops"]), "its FLOPs per row"),
+        ]
+    for row in result["rank_correlation"]:
+        if row["metric"] == "kendall_tau" and row["value"] is not None:
+            about = f"Kendall τ, {JOINT_TITLES[row['joint']]} (n = {row['n']})"
+            cards.append((f"{row['value']:.2f}", about))
+    boxes = "".join(f"<div class='card'><b>{b}</b><span>{escape(s)}</span></div>" for b, s in cards)
+    return f"{head}\n<div class='cards'>{boxes}</div>"
+
+
+def _verdict(result: Mapping[str, Any]) -> str:
+    """One sentence: the best model against the limit of the data and the best hand-made model."""
+    best = result["models"][0]["test"]["logloss"]
+    if best is None:
+        return "The best model has no test log loss; the table says why."
+    text = f"Model 1 reaches a test log loss of <b>{best:.4f}</b>"
+    limit = result["dataset"].get("bayes_logloss")
+    if limit is not None:
+        text += f"; the data's Bayes limit is {limit:.4f}"
+    rivals = [b for b in result.get("baselines", []) if b["test"]["logloss"] is not None]
+    if rivals:
+        rival = min(rivals, key=lambda b: float(b["test"]["logloss"]))
+        text += (
+            f"; the best hand-made model, {escape(model_title(rival['name']))}, trained by the "
+            f"same recipe with a penalty of its own, reaches {rival['test']['logloss']:.4f} "
+            f"with {count(rival['flops'])} FLOPs per row"
+        )
+    return text + "."
+
+
+def models_part(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: str) -> str:
+    """The models beside the hand-made ones: table, figure, Pareto front."""
+    corner = "Upper" if larger_is_better(metric) else "Lower"
+    if not result["models"]:
+        return "<h2>Models</h2><p>No architecture was trained from scratch.</p>"
+    return (
+        "<h2>Models</h2>\n<p>Each was trained from scratch; figures are means over the training "
+        "seeds. FLOPs are multiply-accumulates per row.</p>\n"
+        + _model_table(result)
+        + pair(
+            section(
+                figure_models(result, metric),
+                "Hand-made models: the same parts and recipe, an embedding penalty of their own.",
+                height=150 + 34 * (len(result["models"]) + len(result.get("baselines", []))),
+            ),
+            section(
+                figure_pareto(result, trials, metric),
+                f"{corner} left is better. The numbers in the circles are the models' ranks.",
+                height=440,
+            ),
+        )
+    )
+
+
+def _origin(model: Mapping[str, Any]) -> str:
+    """Where a model comes from, if the search did not choose it."""
+    if "name" in model:
+        return f" ({model_title(model['name'])}, hand-made)"
+    return "" if model.get("finalist", True) else " (drawn from the evaluated)"
+
+
+def _model_table(result: Mapping[str, Any]) -> str:
+    head = (
+        "<tr class='groups'><th></th><th colspan='2'>cost</th><th colspan='2'>test</th>"
+        "<th colspan='2'>validation</th><th>search</th><th>predictor</th><th></th></tr>"
+        "<tr><th>model</th><th>parameters</th><th>FLOPs</th><th>log loss</th><th>AUC</th>"
+        "<th>log loss</th><th>AUC</th><th>log loss</th><th>predicted</th><th>seeds</th></tr>"
+    )
+    rows = []
+    reasons = []
+    named = [(f"model {m['rank']}{_origin(m)}", m, "") for m in result["models"]]
+    named += [(model_title(b["name"]), b, " class='hand'") for b in result.get("baselines", [])]
+    for name, model, mark in named:
+        predicted = model.get("predictor") or {}
+        cells = [
+            escape(name),
+            count(model["parameters"]),
+            count(model["flops"]),
+            number(model["test"]["logloss"]),
+            number(model["test"]["auc"]),
+            number(model["valid"]["logloss"]),
+            number(model["valid"]["auc"]),
+            number((model.get("supernet") or {}).get("logloss")),
+            number(predicted.get("mean"))
+            + (f" ± {predicted['std']:.4f}" if predicted.get("std") is not None else ""),
+            str(len(model.get("seeds", [])) or ""),
+        ]
+        rows.append(f"<tr{mark}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        reasons += [
+            f"{name}, {split}: {reason}"
+            for split in ("valid", "test")
+            for reason in (model[split].get("reasons") or {}).values()
+        ]
+    notes = "".join(f"<p class='caption'>{escape(reason)}</p>" for reason in dict.fromkeys(reasons))
+    return f"<div class='scroll'><table>{head}{''.join(rows)}</table></div>{notes}"
