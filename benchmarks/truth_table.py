@@ -65,6 +65,10 @@ METRICS = ("logloss", "auc")
 SPLITS = ("valid", "test")
 ZERO_COST_ROWS = 512
 ZERO_COST_BATCHES = 4
+FIDELITIES = (
+    *(f"{source}_{metric}" for source in ("supernet", "short") for metric in METRICS),
+    *PROXIES,
+)
 MEDIAN_OF_NORMAL = 0.6745
 """Median of the absolute value of a standard normal number."""
 Item = TypeVar("Item")
@@ -296,7 +300,7 @@ def card(
         "seeds": arguments.seeds,
         "recipe": asdict(recipe),
         "supernet": dict(supernet),
-        "short_training": {"rows": arguments.short_rows},
+        "short_training": {"rows": arguments.short_rows or None},
         "zero_cost": {"rows": ZERO_COST_ROWS, "batches": ZERO_COST_BATCHES},
         "noise": taus,
         "versions": {
@@ -305,13 +309,7 @@ def card(
         "columns": {
             "metrics": [name for name in table.columns if name.startswith(SPLITS)],
             "costs": ["parameters", "flops", "seconds"],
-            "fidelities": [
-                "supernet_logloss",
-                "supernet_auc",
-                "short_logloss",
-                "short_auc",
-                *PROXIES,
-            ],
+            "fidelities": [name for name in FIDELITIES if name in table.columns],
         },
     }
 
@@ -339,7 +337,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=2, help="trainings of each")
     parser.add_argument("--epochs", type=int, default=8, help="of a training, the best one kept")
     parser.add_argument("--supernet-epochs", type=int, default=15)
-    parser.add_argument("--short-rows", type=int, default=200_000, help="of a short training")
+    parser.add_argument(
+        "--short-rows", type=int, default=200_000, help="of a short training; 0 for none"
+    )
     parser.add_argument("--embedding-l2", type=float, default=0.1)
     parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
     parser.add_argument("--out", type=Path, required=True)
@@ -377,7 +377,8 @@ def main() -> None:
     columns |= without_training(dataset, nets)
     scores, how = by_supernet(arguments, dataset, space, nets, recipe)
     columns |= scores
-    columns |= by_short_training(arguments, dataset, nets, recipe)
+    if arguments.short_rows:
+        columns |= by_short_training(arguments, dataset, nets, recipe)
     columns |= truth
     table = pl.DataFrame(columns)
     file = arguments.out / f"truth-{arguments.data}-{arguments.space}.parquet"
