@@ -21,7 +21,8 @@ LABELS, TRIALS = (30, 12) if SMALL else (100, 40)
 def main() -> None:
     truth = truth_table("frappe-ctr-plus")
     table = truth.table.measured("valid_logloss", "short_logloss")
-    print(f"{len(table)} architectures; two seeds agree by {truth.card['noise']}")
+    ceiling = truth.card["noise"]["tau of two seeds"]["value"]
+    print(f"{len(table)} architectures; two seeds agree with tau {ceiling:.2f}")
 
     known, rest = table.split(train=LABELS, seed=0)
     quick = GNNSettings(members=2, training=TrainingSettings(epochs=20)) if SMALL else None
@@ -32,7 +33,7 @@ def main() -> None:
     for name in ("short_logloss", "valid_logloss"):
         tau = rank_correlation(rest.column(name), said)
         print(
-            f"{LABELS} labels against {name}: tau {tau.value:.2f} [{tau.low:.2f}, {tau.high:.2f}]"
+            f"{LABELS} labels, {name}: tau {tau.value:.2f} [{tau.low:.2f}, {tau.high:.2f}]"
         )
 
     space, evaluator = truth.sampled, truth.evaluator
