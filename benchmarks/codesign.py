@@ -46,6 +46,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from codesign_budgets import AFTER, TOGETHER
 from codesign_jobs import DEFAULTS, MODELS, SHARED, finished, settings_of
 from codesign_race import Candidate, Entry, Race, fastest_equal, most_accurate, trained
 from codesign_report import (
@@ -126,11 +127,10 @@ def one_seed(
     starts = [c for row, c in enumerate(early) if row in front][: options.starts]
     together = searches.together(starts, options.trials - before, of)
     after = searches.hardware_after(chosen, options.trials - before, of)
-    by = ("energy_pj", "latency_ns")
     few = max(1, options.candidates // 2)
-    race = Race(few, options.rounds, options.finalists, options.scratch_seeds, by)
+    race = Race(few, options.rounds, options.finalists, options.scratch_seeds, AFTER[0])
     arms["c"], raced_after = fastest_equal(joint, after, limit, of, race)
-    race = replace(race, width=options.candidates, by=("flops", *by))
+    race = replace(race, width=options.candidates, budget=TOGETHER[0])
     arms["d"], raced_together = fastest_equal(joint, together, limit, of, race)
 
     random = searches.at_random(options.trials)

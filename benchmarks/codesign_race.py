@@ -1,22 +1,23 @@
 """Who stands for an arm of `codesign.py`: candidates of a search, raced by training from scratch.
 
-What an evaluator says of an architecture is noisy, and the cheapest that it likes may be one that
-it is wrong about. So several candidates along the front are trained with one seed; further rounds
-look just below the cheapest that lost nothing; and only the best of these get the other seeds.
+What an evaluator says of an architecture is noisy, and short trainings like what is small. So it
+is asked among candidates of about the same size only: the most accurate of each band of sizes are
+trained with one seed; further rounds look below the cheapest that lost nothing or, as long as
+nothing did, at the next ones of the largest band. The cheapest and the most accurate of those that
+passed get the other seeds. All is chosen on validation rows.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-import numpy as np
+from codesign_budgets import Budget
 
 from dagsmith.hardware import Flops
 from dagsmith.hardware.pim import pim_costs
 from dagsmith.job import Job
-from dagsmith.search import pareto_front
 from dagsmith.search.trials import Trials
 from dagsmith.space import Architecture, Population
 from dagsmith.space.component import Value
@@ -54,17 +55,23 @@ class Race:
 
     Args:
         width: candidates per round, trained with one seed.
-        rounds: the first spreads over the front, the others look below the cheapest that passed.
+        rounds: the first goes through the bands, the others look below the cheapest that passed.
         finalists: candidates that get the other seeds.
         seeds: training seeds of a finalist.
-        by: the costs that count, each as a share of those of (b).
+        budget: largest shares of (b)'s costs; what exceeds one is not raced. The first cost is
+            the size by which candidates are put in bands, each a factor of two wide.
     """
 
     width: int
     rounds: int
     finalists: int
     seeds: int
-    by: tuple[str, ...]
+    budget: Budget
+
+    def band(self, costs: Mapping[str, float], of: Mapping[str, float]) -> int:
+        """Which band of sizes costs are in: 0 down to half of the budget, 1 to a quarter, ..."""
+        cost, most = next(iter(self.budget.items()))
+        return min(self.width - 1, int(math.log2(max(1.0, most * of[cost] / costs[cost]))))
 
 
 def costs_of(job: Job, net: Architecture) -> dict[str, float]:
@@ -111,6 +118,7 @@ def trained(
                 "test": fmean(o["test"]["logloss"] for o in outcomes if "test" in o),
                 "auc": fmean(o["test"]["auc"] for o in outcomes if "test" in o),
                 "seeds": len(valid),
+                "key": net.key,
                 "costs": costs_of(job, net),
                 "architecture": net.to_dict(),
             }
@@ -127,7 +135,7 @@ def evaluated(trials: Trials) -> list[Candidate]:
     ]
 
 
-def share(costs: Mapping[str, float], of: Mapping[str, float], by: Sequence[str]) -> float:
+def share(costs: Mapping[str, float], of: Mapping[str, float], by: Iterable[str]) -> float:
     """The worst of the costs, as a share of those of (b): what candidates are chosen by."""
     return max(costs[name] / of[name] for name in by)
 
@@ -150,18 +158,21 @@ def fastest_equal(
     raced: dict[str, Entry] = {}
 
     def cost(entry: Entry) -> float:
-        return share(entry["costs"], of, race.by)
+        return share(entry["costs"], of, race.budget)
 
+    kept = [c for c in archive if not _beyond(c, race, of)] or archive
     for number in range(race.rounds):
         passed = [cost(entry) for entry in raced.values() if entry["valid"] <= limit]
-        bound = min(passed, default=math.inf)
-        left = [c for c in archive if c.net.key not in raced]
-        nets = _best(left, bound, race, of) if number else _spread(left, race, of)
-        raced |= trained(job, nets, 1)
+        left = [c for c in kept if c.net.key not in raced]
+        if passed:
+            left = [c for c in left if share(c.costs, of, race.budget) < min(passed)]
+        raced |= trained(job, _drawn(left, race, of, spread=not number), 1)
     passing = sorted((e for e in raced.values() if e["valid"] <= limit), key=cost)
-    best = sorted(raced.values(), key=_loss)
-    final = (passing or best)[: race.finalists]
-    nets = [Architecture.from_dict(entry["architecture"]) for entry in final]
+    best = sorted(passing or raced.values(), key=_loss)
+    # One seed may have been lucky: with the cheapest goes the one that is least likely to fail.
+    final = [*passing[: (race.finalists + 1) // 2], *best]
+    keys = list(dict.fromkeys(entry["key"] for entry in final))[: race.finalists]
+    nets = [Architecture.from_dict(raced[key]["architecture"]) for key in keys]
     done = trained(job, nets, race.seeds)
     equal = [entry for entry in done.values() if entry["valid"] <= limit]
     chosen = min(equal, key=cost) if equal else min(done.values(), key=_loss)
@@ -179,36 +190,25 @@ def _loss(entry: Entry) -> float:
     return float(entry["valid"])
 
 
-def _best_first(
-    left: Sequence[Candidate], bound: float, race: Race, of: Mapping[str, float]
-) -> list[Candidate]:
-    """Whole fronts of candidates below `bound` until there are enough, by log loss."""
-    pool = [(c.loss, share(c.costs, of, race.by), c) for c in left]
-    pool = [row for row in pool if row[1] < bound] or pool
-    kept: list[tuple[float, float, Candidate]] = []
-    while pool and len(kept) < race.width:
-        values = np.array([row[:2] for row in pool])
-        front = set(pareto_front(values, ["minimize", "minimize"]).tolist())
-        kept += [row for index, row in enumerate(pool) if index in front]
-        pool = [row for index, row in enumerate(pool) if index not in front]
-    return [row[2] for row in sorted(kept, key=lambda row: row[0])]
+def _beyond(candidate: Candidate, race: Race, of: Mapping[str, float]) -> bool:
+    return any(candidate.costs[name] > most * of[name] for name, most in race.budget.items())
 
 
-def _spread(
-    archive: Sequence[Candidate], race: Race, of: Mapping[str, float]
+def _drawn(
+    left: Sequence[Candidate], race: Race, of: Mapping[str, float], *, spread: bool
 ) -> list[Architecture]:
-    """From the most accurate of those below (b)'s costs to cheap ones, evenly.
+    """The most accurate of each band in turn, or of the largest band first.
 
-    Without the worse half of all: the cheapest of a front are useless.
+    Never two of one size: most of what has the same size is the same model.
     """
-    worst = float(np.median([c.loss for c in archive]))
-    front = _best_first([c for c in archive if c.loss <= worst], 1.0, race, of)
-    places = np.unique(np.linspace(0, len(front) - 1, race.width).round().astype(int))
-    return [front[place].net for place in places]
-
-
-def _best(
-    left: Sequence[Candidate], bound: float, race: Race, of: Mapping[str, float]
-) -> list[Architecture]:
-    """The most accurate below the bound."""
-    return [c.net for c in _best_first(left, bound, race, of)[: race.width]]
+    size = next(iter(race.budget))
+    kept: dict[float, Candidate] = {}
+    for candidate in sorted(left, key=lambda c: c.loss):
+        kept.setdefault(candidate.costs[size], candidate)
+    places: dict[int, int] = {}
+    ranked = []
+    for candidate in kept.values():
+        band = race.band(candidate.costs, of)
+        place = places[band] = places.get(band, -1) + 1
+        ranked.append(((place, band) if spread else (band, place), candidate.net))
+    return [net for _, net in sorted(ranked, key=lambda row: row[0])[: race.width]]

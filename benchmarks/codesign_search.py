@@ -1,7 +1,7 @@
 """The searches of `codesign.py`: models alone, together with hardware, hardware afterwards, random.
 
 What is wanted is the best log loss at costs below those of (b), so the searches minimize log loss
-under budgets: shares of (b)'s costs, in steps. (With log loss and three costs as objectives of
+under budgets, shares of (b)'s costs. (With log loss and three costs as objectives of
 equal rank, which agree among each other, chains spend most evaluations on the cheapest corner.)
 
 A search with hardware begins with models on the default hardware, and with neighbours of them that
@@ -135,7 +135,7 @@ class Searches:
             trials,
             budgets=TOGETHER,
             of=of,
-            first=self._around(narrow, points, TOGETHER, of),
+            first=self._around(narrow, points, TOGETHER[0], of),
         )
 
     def hardware_after(
@@ -153,7 +153,7 @@ class Searches:
             trials,
             budgets=AFTER,
             of=of,
-            first=self._around(narrow, [given], AFTER, of),
+            first=self._around(narrow, [given], AFTER[0], of),
         )
 
     def at_random(self, trials: int) -> list[Candidate]:
@@ -180,18 +180,15 @@ class Searches:
         self,
         space: SearchSpace,
         starts: Sequence[Mapping[str, object]],
-        budgets: Sequence[Budget],
+        budget: Budget,
         of: Mapping[str, float],
     ) -> Genotypes:
-        """The starts, and for every budget a neighbour of each, at least two, that keeps to it."""
+        """The starts, and a neighbour of each, at least two, that keeps to the budget."""
         first = np.stack([space.from_params(start) for start in starts])  # type: ignore[arg-type]
         rng = np.random.default_rng([self.joint.settings.seed, 11])
         again = np.arange(max(2, len(first))) % len(first)
-        cheaper = [
-            within(space, first[again], self.joint.costs, limits_of(budget, of), rng)
-            for budget in budgets
-        ]
-        return np.vstack([first, *cheaper])
+        limits = limits_of(budget, of)
+        return np.vstack([first, within(space, first[again], self.joint.costs, limits, rng)])
 
     def _run(
         self,
