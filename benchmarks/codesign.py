@@ -19,15 +19,16 @@ full, with the bits of the hardware in the training and its crossbars in the sco
 models. (d) takes up ``--starts`` models of the first 40 % of these, the best on their front of log
 loss and FLOPs, on the default hardware, and goes on with model and hardware for the other 60 %:
 ``--trials`` in all. (c) has as many for its hardware, after all of (b)'s: 60 % more than the
-others. (c) and (d) minimize log loss under budgets, shares of (b)'s costs (`codesign_search.py`).
+others. (c) and (d) minimize log loss under budgets, shares of (b)'s costs (`codesign_budgets.py`).
 Trainings from scratch are not counted: (b) has ``--top`` of one seed, (d) ``--candidates`` in each
 of ``--rounds``, (c) half of these.
 
-Of (c) and (d) candidates are raced (`codesign_race.py`). Of those whose validation log loss from
-scratch is at most (b)'s plus its standard deviation over the training seeds, the one that costs
-least stands for its arm ("at equal log loss"); where none is, the one with the best log loss does,
-and the table says so. What it costs is the worst of energy, latency and, in (d), FLOPs, each as a
-share of (b)'s.
+Of (c) and (d) candidates within the first budget are raced (`codesign_race.py`): the most accurate
+of each band of sizes; then cheaper ones than what passed or, where nothing did, more of the largest
+band. Of those whose validation log loss from scratch is at most (b)'s plus its standard deviation
+over the training seeds, the one that costs least stands for its arm ("at equal log loss"); where
+none is, the one with the best log loss does, and the table says so. What it costs is the worst of
+energy, latency and, in (d), FLOPs, each as a share of (b)'s.
 
 Hypervolume, at equal numbers of evaluations by the same evaluator: together, and one after the
 other, which share the first 40 % of the model search and its best models on the default hardware,

@@ -33,6 +33,63 @@ def test_gradients_pass_straight_through() -> None:
     torch.testing.assert_close(tensor.grad, upstream)
 
 
+def straight_through(tensor: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Integers whose gradient is that of ``tensor / scale``, and the scale."""
+    integers, scale = to_integers(tensor, bits, dim=1)
+    scaled = tensor / scale
+    return scaled + (integers - scaled).detach(), scale
+
+
+@given(
+    weight_bits=st.integers(1, 8),
+    activation_bits=st.integers(1, 8),
+    sizes=st.tuples(st.integers(1, 9), st.integers(1, 30), st.integers(1, 7)),
+    half=st.booleans(),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_product_and_its_gradients_are_those_of_rounded_factors(
+    weight_bits: int, activation_bits: int, sizes: tuple[int, int, int], half: bool, seed: int
+) -> None:
+    rows, inner, outputs = sizes
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(rows, inner, generator=generator)
+    matrix = torch.randn(outputs, inner, generator=generator)
+    # Powers of two, so that half precision has nothing to round in what comes from above.
+    upstream = 2.0 ** torch.randint(-3, 4, (rows, outputs), generator=generator)
+    found: list[torch.Tensor] = []
+    expected: list[torch.Tensor] = []
+    for results, written_out in ((found, True), (expected, False)):
+        x, w = inputs.clone().requires_grad_(), matrix.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            if written_out:
+                y = Quantised(mapping(weight_bits, activation_bits)).product("linear", x, w)
+            else:
+                (a, a_scale), (b, b_scale) = (
+                    straight_through(x, activation_bits),
+                    straight_through(w, weight_bits),
+                )
+                y = torch.nn.functional.linear(a, b) * (a_scale * b_scale.t())
+        (y * upstream).sum().backward()
+        assert x.grad is not None
+        assert w.grad is not None
+        results += [y.detach(), x.grad, w.grad]
+    tolerance = 2e-2 if half else 1e-4
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == other.dtype
+        torch.testing.assert_close(
+            one, other, rtol=tolerance, atol=tolerance * float(other.abs().max())
+        )
+
+
+def test_what_needs_no_gradient_gets_none() -> None:
+    arithmetic = Quantised(mapping())
+    inputs, matrix = torch.randn(4, 6), torch.randn(3, 6, requires_grad=True)
+    arithmetic.product("linear", inputs, matrix).sum().backward()
+    assert matrix.grad is not None
+    assert inputs.grad is None
+
+
 def test_a_row_does_not_depend_on_its_neighbours() -> None:
     arithmetic = Quantised(mapping(4, 4))
     inputs, matrix = torch.randn(7, 20), torch.randn(5, 20)
