@@ -66,7 +66,7 @@ class _Held(torch.autograd.Function):
         return integers.mul_(scale)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, upstream: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: FunctionCtx, upstream: Tensor) -> tuple[Tensor, None, None]:
         return upstream, None, None
 
 
