@@ -16,9 +16,9 @@ crossbars (ADCs, cells that vary), by one recipe, that of the model search:
 All searches score by short trainings from the embeddings of one hand-made model that was trained in
 full, with the bits of the hardware in the training and its crossbars in the scoring (or, with
 ``--evaluator supernet``, by a supernet). What is counted are evaluations: (b) has ``--trials`` of
-models. (d) takes up ``--starts`` models of the first 40 % of these, the best on their front of log
-loss and FLOPs, on the default hardware, and goes on with model and hardware for the other 60 %:
-``--trials`` in all. (c) has as many for its hardware, after all of (b)'s: 60 % more than the
+models. (d) takes up the first 40 % of these, on the default hardware, and goes on with model and
+hardware for the other 60 %, ``--trials`` in all, first with neighbours of the ``--starts`` best
+that keep to the budgets. (c) has as many for its hardware, after all of (b)'s: 60 % more than the
 others. (c) and (d) minimize log loss under budgets, shares of (b)'s costs (`codesign_budgets.py`).
 Trainings from scratch are not counted: (b) has ``--top`` of one seed, (d) ``--candidates`` in each
 of ``--rounds``, (c) half of these.
@@ -31,8 +31,8 @@ none is, the one with the best log loss does, and the table says so. What it cos
 energy, latency and, in (d), FLOPs, each as a share of (b)'s.
 
 Hypervolume, at equal numbers of evaluations by the same evaluator: together, and one after the
-other, which share the first 40 % of the model search and its best models on the default hardware,
-and then go on with (d)'s and (c)'s; and random architectures of the joint space.
+other, which share the first 40 % of the model search, on the default hardware, and then go on with
+(d)'s and (c)'s; and random architectures of the joint space.
 
 Everything lies below ``--out`` and is resumable: the same command goes on. It leaves
 ``codesign.json`` and ``codesign.html`` there and prints the table.
@@ -62,7 +62,6 @@ from codesign_search import NoWorseThan, Searches
 
 from dagsmith.files import write_text
 from dagsmith.hardware.pim import Hardware
-from dagsmith.search import pareto_front
 from dagsmith.training import baseline, candidate_evaluator
 
 TITLES = {
@@ -121,12 +120,7 @@ def one_seed(
         c for c, net in zip(best, nets, strict=True) if net.to_dict() == arms["b"]["architecture"]
     )
 
-    early = _best(found[:before], before, options.flops)
-    values = np.array([[c.loss, c.costs["flops"]] for c in early])
-    front = set(pareto_front(values, ["minimize", "minimize"]).tolist())
-    # The best, and those that are nearly as good for less.
-    starts = [c for row, c in enumerate(early) if row in front][: options.starts]
-    together = searches.together(starts, options.trials - before, of)
+    together = searches.together(found[:before], options.starts, options.trials, of)
     after = searches.hardware_after(chosen, options.trials - before, of)
     few = max(1, options.candidates // 2)
     race = Race(few, options.rounds, options.finalists, options.scratch_seeds, AFTER[0])
@@ -135,12 +129,10 @@ def one_seed(
     arms["d"], raced_together = fastest_equal(joint, together, limit, of, race)
 
     random = searches.at_random(options.trials)
-    shared = together[: len(starts)]
-    one_by_one = (shared + after)[: options.trials - before]
     every = max(1, options.trials // 20)
     curves = {
-        "joint": hypervolumes(together, of, base, every, before),
-        "one after the other": hypervolumes(one_by_one, of, base, every, before),
+        "joint": hypervolumes(together, of, base, every),
+        "one after the other": hypervolumes([*together[:before], *after], of, base, every),
         "random": hypervolumes(random, of, base, every),
     }
     return arms, curves, {"c": raced_after, "d": raced_together}

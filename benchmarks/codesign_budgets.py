@@ -29,9 +29,25 @@ STEPS = 150
 """Most mutations by which a start comes within a budget."""
 
 
+MISSING = "missing_adc_bits"
+"""A cost of what has hardware: 1, and one more for every bit that an ADC has too few."""
+LOSSLESS = CostLimit(MISSING, 1.0, HARD)
+"""Training does not see ADCs, so that one bit too few ruins what is trained: half of the random
+configurations."""
+
+
 def limits_of(budget: Budget, of: Mapping[str, float]) -> tuple[CostLimit, ...]:
     """A budget as limits on costs."""
     return tuple(CostLimit(cost, share * of[cost], HARD) for cost, share in budget.items())
+
+
+def with_missing_bits(costs: Costs) -> Costs:
+    """Costs of architectures with hardware, and `MISSING`."""
+
+    def computed(population: Population) -> Mapping[str, NDArray[np.floating]]:
+        return {**costs(population), MISSING: _missing(population)}
+
+    return computed
 
 
 def within(
@@ -43,10 +59,11 @@ def within(
 ) -> Genotypes:
     """Mutate each, one slot at a time, as long as it comes nearer to the budget.
 
-    ADCs keep losing nothing, and a model keeps most of the FLOPs that it may have: few bits and no
+    ADCs lose nothing, and a model keeps most of the FLOPs that it may have: few bits and no
     model are the shortest ways into a budget, and the worst.
     """
     result = np.array(genotypes)
+    limits = (*limits, LOSSLESS)
     found = costs(space.decode_many(result))
     far, flops = excess(found, limits), found["flops"]
     least = KEPT * next((limit.limit for limit in limits if limit.cost == "flops"), 0.0)
@@ -54,21 +71,18 @@ def within(
         if not far.any():
             break
         mutants = space.mutate(result, rng)
-        population = space.decode_many(mutants)
-        found = costs(population)
+        found = costs(space.decode_many(mutants))
         theirs = excess(found, limits)
         better = (theirs < far) & (found["flops"] >= np.minimum(least, flops))
-        better &= _lossless(population)
         result[better], far[better] = mutants[better], theirs[better]
         flops[better] = found["flops"][better]
     return result
 
 
-def _lossless(population: Population) -> NDArray[np.bool_]:
-    """Whether an architecture's ADCs lose nothing of a whole column, ``[batch]``."""
+def _missing(population: Population) -> NDArray[np.float64]:
     at = (population.kind == population.vocabulary.index[CROSSBAR.name]).argmax(axis=1)
     found = population.attributes[np.arange(len(population)), at]
     knob = {a.name: found[:, column].astype(int) for column, a in enumerate(CROSSBAR.attributes)}
     used = (knob[name].tolist() for name in ("size", "dac_bits", "cell_bits"))
     needed = [lossless_adc_bits(*row) for row in zip(*used, strict=True)]
-    return np.asarray(knob["adc_bits"] >= needed)
+    return 1.0 + np.maximum(0, np.array(needed) - knob["adc_bits"])

@@ -25,7 +25,7 @@ _NAMES = {
 
 
 def hypervolumes(
-    found: Sequence[Candidate], of: Mapping[str, float], base: float, every: int, before: int = 0
+    found: Sequence[Candidate], of: Mapping[str, float], base: float, every: int
 ) -> dict[int, float]:
     r"""Hypervolume after so many evaluations, every so many.
 
@@ -37,7 +37,6 @@ def hypervolumes(
         of: costs of (b).
         base: log loss of the base rate.
         every: evaluations between two values.
-        before: evaluations that came before these, without hardware.
     """
     names = ("energy_pj", "latency_ns")
     values = np.array(
@@ -49,7 +48,7 @@ def hypervolumes(
     for count in counts:
         inside = values[:count][(values[:count] < reference).all(axis=1)]
         volume = float(compute_hypervolume(inside, reference)) if len(inside) else 0.0
-        result[before + count] = volume
+        result[count] = volume
     return result
 
 

@@ -5,7 +5,8 @@ under budgets, shares of (b)'s costs. (With log loss and three costs as objectiv
 equal rank, which agree among each other, chains spend most evaluations on the cheapest corner.)
 
 A search with hardware begins with models on the default hardware, and with neighbours of them that
-keep to the budgets: what one would try first, and where the predictor learns what saves what.
+keep to the budgets: what one would try first, and where the predictor learns what saves what. Its
+ADCs have the bits that lose nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from codesign_budgets import AFTER, TOGETHER, Budget, limits_of, within
+from codesign_budgets import (
+    AFTER,
+    LOSSLESS,
+    TOGETHER,
+    Budget,
+    limits_of,
+    with_missing_bits,
+    within,
+)
 from codesign_race import Candidate, evaluated
 
 from dagsmith.data.evaluations import Evaluation, Evaluator
@@ -32,6 +41,8 @@ from dagsmith.space.component import Value
 from dagsmith.stages import AT_ONCE
 from dagsmith.training import trainings_at_once
 
+ROUND = 4
+"""Evaluations between two fits of the predictor."""
 INITIAL = 2
 """Random architectures beside the starts."""
 FIXED: dict[str, Value] = {"trunk": False}
@@ -66,6 +77,30 @@ class NoWorseThan:
             name: min(value, self._base) if name == "logloss" else value
             for name, value in metrics.items()
         }
+
+
+class Known:
+    """An evaluator that repeats what is known of some architectures.
+
+    Args:
+        evaluator: who evaluates the others.
+        losses: log losses, by key.
+    """
+
+    def __init__(self, evaluator: Evaluator, losses: Mapping[str, float]) -> None:
+        self._evaluator, self._losses = evaluator, losses
+        self.fidelity = evaluator.fidelity
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+        """Repeat, or evaluate."""
+        new = [net for net in architectures if net.key not in self._losses]
+        done = iter(self._evaluator.evaluate(new) if new else [])
+        return [
+            Evaluation(net, {"logloss": self._losses[net.key]}, {}, self.fidelity)
+            if net.key in self._losses
+            else next(done)
+            for net in architectures
+        ]
 
 
 @dataclass(frozen=True)
@@ -114,28 +149,34 @@ class Searches:
         )
 
     def together(
-        self, starts: Sequence[Candidate], trials: int, of: Mapping[str, float]
+        self, models: Sequence[Candidate], starts: int, trials: int, of: Mapping[str, float]
     ) -> list[Candidate]:
         """Model and hardware, from models on the default hardware.
 
         Args:
-            starts: models of `alone`; they are the first that are evaluated.
-            trials: evaluations, those of the starts included.
+            models: of `alone`; the first evaluations, and not repeated: 8 bits change little.
+            starts: how many of them, the most accurate, get a neighbour within the budget.
+            trials: evaluations, those of the models included.
             of: costs of (b).
         """
         narrow = _searched(self._space)
-        points: list[dict[str, object]] = [
-            on_default(self._space, start.params) for start in starts
-        ]
+        first = np.stack(
+            [narrow.from_params(on_default(self._space, model.params)) for model in models]
+        )
+        nets = [narrow.decode(genotype) for genotype in first]
+        losses = {net.key: model.loss for net, model in zip(nets, models, strict=True)}
+        usable = [row for row, m in enumerate(models) if m.costs["flops"] <= self.flops]
+        best = sorted(usable, key=lambda row: models[row].loss)[:starts]
         return self._run(
             "together",
             self.joint,
             narrow,
-            self.mapped,
+            Known(self.mapped, losses),
             trials,
             budgets=TOGETHER,
             of=of,
-            first=self._around(narrow, points, TOGETHER[0], of),
+            first=np.vstack([first, self._nearest(narrow, first[best], TOGETHER[0], of)]),
+            known=len(models),
         )
 
     def hardware_after(
@@ -144,7 +185,7 @@ class Searches:
         """The hardware of one model of `alone`, from the default one."""
         space = self._space
         narrow = RestrictedSpace(_searched(space), model.params)
-        given = on_default(space, {})
+        given = narrow.from_params(on_default(space, {}))[None]
         return self._run(
             "after",
             self.joint,
@@ -153,7 +194,7 @@ class Searches:
             trials,
             budgets=AFTER,
             of=of,
-            first=self._around(narrow, [given], AFTER[0], of),
+            first=np.vstack([given, self._nearest(narrow, given, AFTER[0], of)]),
         )
 
     def at_random(self, trials: int) -> list[Candidate]:
@@ -176,19 +217,14 @@ class Searches:
             raise TypeError(f"{space.name} has no hardware")
         return space
 
-    def _around(
-        self,
-        space: SearchSpace,
-        starts: Sequence[Mapping[str, object]],
-        budget: Budget,
-        of: Mapping[str, float],
+    def _nearest(
+        self, space: SearchSpace, starts: Genotypes, budget: Budget, of: Mapping[str, float]
     ) -> Genotypes:
-        """The starts, and a neighbour of each, at least two, that keeps to the budget."""
-        first = np.stack([space.from_params(start) for start in starts])  # type: ignore[arg-type]
+        """A neighbour of each, at least two, that keeps to the budget."""
         rng = np.random.default_rng([self.joint.settings.seed, 11])
-        again = np.arange(max(2, len(first))) % len(first)
-        limits = limits_of(budget, of)
-        return np.vstack([first, within(space, first[again], self.joint.costs, limits, rng)])
+        again = np.arange(max(2, len(starts))) % len(starts)
+        costs = with_missing_bits(self.joint.costs)
+        return within(space, starts[again], costs, limits_of(budget, of), rng)
 
     def _run(
         self,
@@ -204,6 +240,7 @@ class Searches:
         initial: int = INITIAL,
         first: Genotypes | None = None,
         other: int = 0,
+        known: int = 0,
     ) -> list[Candidate]:
         folder, objectives = self.out / name, parse_objectives("logloss")
         folder.mkdir(parents=True, exist_ok=True)
@@ -214,6 +251,8 @@ class Searches:
             objectives,
             context={"data": job.dataset.fingerprint, "evaluator": evaluator.fidelity},
         )
+        with_hardware = job is self.joint and bool(of)
+        costs = with_missing_bits(job.costs) if with_hardware else job.costs
         progress = job.progress
         progress.begin(f"{self.out.name}, {name}")
 
@@ -223,6 +262,7 @@ class Searches:
         try:
             for step, budget in enumerate(budgets, start=1):
                 limits = limits_of(budget, of or {})
+                limits = (*limits, LOSSLESS) if with_hardware else limits
                 run_search(
                     study,
                     space,
@@ -233,13 +273,14 @@ class Searches:
                         seed,
                         initial=initial,
                         objectives=objectives,
-                        costs=job.costs,
+                        costs=costs,
                         limits=limits,
                     ),
-                    trials=trials * step // len(budgets),
+                    trials=known + (trials - known) * step // len(budgets),
                     initial=initial,
+                    batch=ROUND,
                     seed=job.settings.seed + other,
-                    costs=job.costs,
+                    costs=costs,
                     progress=told,
                     limits=limits,
                     first=first,

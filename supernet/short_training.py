@@ -43,14 +43,15 @@ class ShortTraining:
         score_rows: validation rows on which the metrics are taken; None is all. Both are drawn
             once by the seed, the same for every candidate.
         mapped_rows: those of a candidate that is mapped to crossbars, of which every partial sum
-            is computed, likewise.
+            is computed where ADCs lose any, likewise. Only if they are as many can models with and
+            without hardware be compared.
         seed: seed of weights, order of rows, and the draws.
     """
 
     rows: int = 200_000
     steps: int = 400
     score_rows: int | None = 16384
-    mapped_rows: int | None = 4096
+    mapped_rows: int | None = 16384
     seed: int = 0
 
     def __post_init__(self) -> None:
