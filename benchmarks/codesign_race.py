@@ -71,7 +71,9 @@ class Race:
     def band(self, costs: Mapping[str, float], of: Mapping[str, float]) -> int:
         """Which band of sizes costs are in: 0 down to half of the budget, 1 to a quarter, ..."""
         cost, most = next(iter(self.budget.items()))
-        return min(self.width - 1, int(math.log2(max(1.0, most * of[cost] / costs[cost]))))
+        # There are models without a single product.
+        times = most * of[cost] / max(1.0, costs[cost])
+        return min(self.width - 1, int(math.log2(max(1.0, times))))
 
 
 def costs_of(job: Job, net: Architecture) -> dict[str, float]:
