@@ -16,23 +16,23 @@ crossbars (ADCs, cells that vary), by one recipe, that of the model search:
 All searches score by short trainings from the embeddings of one hand-made model that was trained in
 full, with the bits of the hardware in the training and its crossbars in the scoring (or, with
 ``--evaluator supernet``, by a supernet). What is counted are evaluations: (b) has ``--trials`` of
-models. (d) takes up the first 40 % of these, on the default hardware, and goes on with model and
-hardware for the other 60 %, ``--trials`` in all, first with neighbours of the ``--starts`` best
-that keep to the budgets. (c) has as many for its hardware, after all of (b)'s: 60 % more than the
-others. (c) and (d) minimize log loss under budgets, shares of (b)'s costs (`codesign_budgets.py`).
-Trainings from scratch are not counted: (b) has ``--top`` of one seed, (d) ``--candidates`` in each
-of ``--rounds``, (c) half of these.
+models. (c) and (d) take these up, on the default hardware, which is what one would do who has a
+model: (c) goes on with ``--more`` of hardware for the best model, (d) with ``--joint`` of model and
+hardware, first with neighbours of the ``--starts`` best models that keep to the budget. These
+minimize log loss under a budget, shares of (b)'s costs (`codesign_budgets.py`). Trainings from
+scratch are not counted: (b) has ``--top`` of one seed, (d) ``--candidates`` in each of
+``--rounds``, (c) half of these.
 
-Of (c) and (d) candidates within the first budget are raced (`codesign_race.py`): the most accurate
+Of (c) and (d) candidates within the budget are raced (`codesign_race.py`): the most accurate
 of each band of sizes; then cheaper ones than what passed or, where nothing did, more of the largest
 band. Of those whose validation log loss from scratch is at most (b)'s plus its standard deviation
 over the training seeds, the one that costs least stands for its arm ("at equal log loss"); where
 none is, the one with the best log loss does, and the table says so. What it costs is the worst of
 energy, latency and, in (d), FLOPs, each as a share of (b)'s.
 
-Hypervolume, at equal numbers of evaluations by the same evaluator: together, and one after the
-other, which share the first 40 % of the model search, on the default hardware, and then go on with
-(d)'s and (c)'s; and random architectures of the joint space.
+Hypervolume, at equal numbers of evaluations by the same evaluator (``--trials`` and the lesser of
+``--more`` and ``--joint``): together, one after the other, and random architectures of the joint
+space, which are evaluated last.
 
 Everything lies below ``--out`` and is resumable: the same command goes on. It leaves
 ``codesign.json`` and ``codesign.html`` there and prints the table.
@@ -42,45 +42,58 @@ import argparse
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from codesign_budgets import AFTER, TOGETHER
-from codesign_jobs import DEFAULTS, MODELS, SHARED, finished, settings_of
-from codesign_race import Candidate, Entry, Race, fastest_equal, most_accurate, trained
-from codesign_report import (
-    compared,
+from codesign_figures import (
+    arm_title,
     figure_gains,
     figure_hypervolume,
+    figure_quality,
     figure_table,
-    hypervolumes,
-    table,
 )
+from codesign_jobs import DEFAULTS, MODELS, SHARED, finished, settings_of
+from codesign_race import Candidate, Entry, Race, fastest_equal, most_accurate, trained
+from codesign_report import compared, hypervolumes, table
 from codesign_search import NoWorseThan, Searches
 
 from dagsmith.files import write_text
 from dagsmith.hardware.pim import Hardware
 from dagsmith.training import baseline, candidate_evaluator
 
-TITLES = {
-    "a": "hand-made, default hardware",
-    "b": "searched model, default hardware",
-    "c": "searched model, hardware after",
-    "d": "searched together",
-}
-BEFORE = 0.4
-"""Share of the evaluations of (d) that are those of models alone."""
 
+@dataclass(frozen=True)
+class Compared:
+    """The arms of one search seed.
 
-def one_seed(
-    options: argparse.Namespace, seed: int
-) -> tuple[dict[str, Entry], dict[str, dict[int, float]], dict[str, list[Entry]]]:
-    """All arms of one search seed, the hypervolumes, and all candidates that were raced.
-
-    Hand-made models come as (a) with their names, in the first seed only.
+    Args:
+        arms: their figures; hand-made models come as (a) with their names, in the first seed only.
+        raced: all candidates that were trained from scratch, by arm.
+        searches: of this seed.
+        ways: what was evaluated together and one after the other, in order.
+        base: log loss of the base rate.
     """
+
+    arms: dict[str, Entry]
+    raced: dict[str, list[Entry]]
+    searches: Searches
+    ways: dict[str, list[Candidate]]
+    base: float
+
+    def hypervolumes(self, trials: int, every: int) -> dict[str, dict[int, float]]:
+        """Of so many evaluations each way, and of as many random ones."""
+        ways = self.ways | {"random": self.searches.at_random(trials)}
+        of = self.arms["b"]["costs"]
+        return {
+            way: hypervolumes(found[:trials], of, self.base, every) for way, found in ways.items()
+        }
+
+
+def compare(options: argparse.Namespace, seed: int) -> Compared:
+    """All arms of one search seed."""
     out = Path(options.out) / f"seed{seed}"
     alone = finished(settings_of(options, seed, space=MODELS[options.space]), out / "model", SHARED)
     recipe = alone.directory.output("recipe") or {}
@@ -101,7 +114,7 @@ def one_seed(
     mapped = NoWorseThan(candidate_evaluator(joint), base) if supernet else plain
     searches = Searches(alone, joint, plain, mapped, options.sampler, options.flops, out)
 
-    default, before = Hardware(), round(BEFORE * options.trials)
+    default = Hardware()
     found = searches.alone(options.trials)
     best = _best(found, options.top, options.flops)
     nets = [default.equip(candidate.net) for candidate in best]
@@ -120,22 +133,16 @@ def one_seed(
         c for c, net in zip(best, nets, strict=True) if net.to_dict() == arms["b"]["architecture"]
     )
 
-    together = searches.together(found[:before], options.starts, options.trials, of)
-    after = searches.hardware_after(chosen, options.trials - before, of)
+    together = searches.together(found, options.starts, options.joint, of)
+    after = searches.hardware_after(chosen, options.more, of)
     few = max(1, options.candidates // 2)
-    race = Race(few, options.rounds, options.finalists, options.scratch_seeds, AFTER[0])
+    race = Race(few, options.rounds, options.finalists, options.scratch_seeds, AFTER)
     arms["c"], raced_after = fastest_equal(joint, after, limit, of, race)
-    race = replace(race, width=options.candidates, budget=TOGETHER[0])
+    race = replace(race, width=options.candidates, budget=TOGETHER)
     arms["d"], raced_together = fastest_equal(joint, together, limit, of, race)
 
-    random = searches.at_random(options.trials)
-    every = max(1, options.trials // 20)
-    curves = {
-        "joint": hypervolumes(together, of, base, every),
-        "one after the other": hypervolumes([*together[:before], *after], of, base, every),
-        "random": hypervolumes(random, of, base, every),
-    }
-    return arms, curves, {"c": raced_after, "d": raced_together}
+    ways = {"joint": together, "one after the other": [*together[: len(found)], *after]}
+    return Compared(arms, {"c": raced_after, "d": raced_together}, searches, ways, base)
 
 
 def _best(found: Sequence[Candidate], count: int, flops: float) -> list[Candidate]:
@@ -153,7 +160,9 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, help="of NASRec; else 4")
     parser.add_argument("--widths", nargs="*", type=int, help="of NASRec's blocks, or of towers")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--trials", type=int, default=100, help="evaluations of (b)")
+    parser.add_argument("--more", type=int, default=36, help="evaluations of (c) beside (b)'s")
+    parser.add_argument("--joint", type=int, default=60, help="evaluations of (d) beside (b)'s")
     parser.add_argument(
         "--evaluator", default="short-training", choices=("supernet", "short-training")
     )
@@ -162,9 +171,9 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=5, help="models that (d) starts from")
     parser.add_argument("--sampler", default="mh")
     parser.add_argument("--top", type=int, default=4, help="models of (b) that are raced")
-    parser.add_argument("--candidates", type=int, default=4, help="of (d) per round; half for (c)")
+    parser.add_argument("--candidates", type=int, default=6, help="of (d) per round; half for (c)")
     parser.add_argument("--rounds", type=int, default=2, help="of the race of (d)")
-    parser.add_argument("--finalists", type=int, default=2, help="that get all training seeds")
+    parser.add_argument("--finalists", type=int, default=3, help="that get all training seeds")
     parser.add_argument("--scratch-seeds", type=int, default=3)
     parser.add_argument("--embedding-l2", type=float)
     parser.add_argument("--supernet-epochs", type=int)
@@ -175,14 +184,19 @@ def main() -> None:
         if getattr(options, name) is None:
             setattr(options, name, value)
     out = Path(options.out)
-    seeds, curves, raced = [], [], []
+    done: list[Compared] = []
+    seeds: list[dict[str, Entry]] = []
+    curves: list[dict[str, dict[int, float]]] = []
     for seed in range(options.seeds):
-        arms, curve, candidates = one_seed(options, seed)
+        done.append(compare(options, seed))
+        arms = done[-1].arms
         # Hand-made models do not depend on the search: they are compared with every (b).
         seeds.append({**_handmade(seeds[0] if seeds else {}, arms["b"]), **arms})
-        curves.append(curve)
-        raced.append(candidates)
-        _write(out, options, seeds, curves, raced)
+        _write(out, options, seeds, curves, [each.raced for each in done])
+    trials = options.trials + min(options.more, options.joint)
+    for each in done:
+        curves.append(each.hypervolumes(trials, max(1, trials // 20)))
+        _write(out, options, seeds, curves, [each.raced for each in done])
     rows = table(seeds)
     for row in rows:
         gains = ", ".join(
@@ -191,7 +205,7 @@ def main() -> None:
             if name.endswith("_gain")
         )
         print(
-            f"({row['arm']}) {TITLES[row['arm'][0]]}: test log loss {row['test']:.4f} (equal in "
+            f"{arm_title(row['arm'])}: test log loss {row['test']:.4f} (equal in "
             f"{row['equal']} of {len(seeds)}), less than (b): {gains}"
         )
     for way, found in compared(curves).items():
@@ -221,7 +235,7 @@ def _write(
     document = {
         "options": vars(options),
         "table": table(seeds),
-        "hypervolume": compared(curves),
+        "hypervolume": compared(curves) if curves else {},
         "curves": curves,
         "seeds": seeds,
         "raced": raced,
@@ -229,11 +243,16 @@ def _write(
     write_text(out / "codesign.json", json.dumps(document, indent=1) + "\n")
     pages = [
         figure_table(document["table"], len(seeds)),
+        figure_quality(seeds, raced),
         figure_gains(document["table"], len(seeds)),
-        figure_hypervolume(curves),
+        *([figure_hypervolume(curves)] if curves else []),
     ]
     parts = [
-        page.to_html(full_html=False, include_plotlyjs="inline" if not index else False)
+        page.to_html(
+            full_html=False,
+            include_plotlyjs="inline" if not index else False,
+            config={"displayModeBar": False},
+        )
         for index, page in enumerate(pages)
     ]
     head = '<!doctype html><html><head><meta charset="utf-8"><title>Co-design</title></head><body>'

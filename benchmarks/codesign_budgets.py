@@ -13,16 +13,10 @@ from dagsmith.space.pim import CROSSBAR
 
 Budget = Mapping[str, float]
 """Largest share of (b)'s costs, by cost."""
-EQUAL: Budget = {"flops": 0.5, "energy_pj": 0.5, "latency_ns": 0.6}
-"""What is aimed for at equal log loss: half of the FLOPs and the energy, .6 of the time."""
-LESS: Budget = {"flops": 0.3, "energy_pj": 0.3, "latency_ns": 0.35}
-"""What may do as well."""
-TOGETHER: tuple[Budget, ...] = (EQUAL, EQUAL, LESS)
-"""Budgets of the joint search, each for a third of the evaluations."""
-AFTER: tuple[Budget, ...] = tuple(
-    {name: share for name, share in budget.items() if name != "flops"} for budget in TOGETHER
-)
-"""Those of the search of hardware for a model, whose FLOPs are what they are."""
+TOGETHER: Budget = {"flops": 0.5, "energy_pj": 0.55, "latency_ns": 0.65}
+"""Of the joint search: half of the FLOPs, 1.8 times less energy, 1.5 times faster."""
+AFTER: Budget = {name: share for name, share in TOGETHER.items() if name != "flops"}
+"""Of the search of hardware for a model, whose FLOPs are what they are."""
 KEPT = 0.7
 """Share of the FLOPs in a budget that a model keeps on its way there."""
 STEPS = 150

@@ -26,6 +26,8 @@ from dagsmith.space.pim import PLUS_PIM_KINDS
 from dagsmith.stages import train_models
 from dagsmith.training import scratch_recipe, training_of
 
+BANDS = 3
+"""Bands of sizes: half of the budget and more, a quarter and more, the rest."""
 COSTS = ("flops", "energy_pj", "latency_ns", "area_mm2", "power_mw")
 
 Entry = dict[str, Any]
@@ -59,7 +61,7 @@ class Race:
         finalists: candidates that get the other seeds.
         seeds: training seeds of a finalist.
         budget: largest shares of (b)'s costs; what exceeds one is not raced. The first cost is
-            the size by which candidates are put in bands, each a factor of two wide.
+            the size by which candidates are put in bands, each a factor of two wide but the last.
     """
 
     width: int
@@ -73,7 +75,7 @@ class Race:
         cost, most = next(iter(self.budget.items()))
         # There are models without a single product.
         times = most * of[cost] / max(1.0, costs[cost])
-        return min(self.width - 1, int(math.log2(max(1.0, times))))
+        return min(BANDS - 1, int(math.log2(max(1.0, times))))
 
 
 def costs_of(job: Job, net: Architecture) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What `codesign.py` shows: the table, its figure, and hypervolume against evaluations."""
+"""What `codesign.py` says: the table over the search seeds, and hypervolumes."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -8,20 +8,9 @@ import numpy as np
 from codesign_race import COSTS, Candidate, Entry
 from numpy.typing import NDArray
 from optuna._hypervolume import compute_hypervolume
-from plotly import graph_objects as go
-
-from dagsmith.search.figure_style import BLUE, GREEN, GRID, INK, ORANGE, RED
 
 _BEHIND = 10.0
 """How many times (b)'s energy and latency the reference point has."""
-_COLOURS = (BLUE, ORANGE, GREEN, RED)
-_NAMES = {
-    "flops": "FLOPs",
-    "energy_pj": "energy",
-    "latency_ns": "latency",
-    "area_mm2": "area",
-    "power_mw": "power",
-}
 
 
 def hypervolumes(
@@ -93,102 +82,3 @@ def table(seeds: Sequence[Mapping[str, Entry]]) -> list[dict[str, Any]]:
             row[f"{cost}_gains"] = ratios
         rows.append(row)
     return rows
-
-
-def figure_gains(rows: Sequence[Mapping[str, Any]], seeds: int) -> go.Figure:
-    """How many times less than (b) each arm costs, one group of bars per cost."""
-    drawn = go.Figure()
-    for row, colour in zip((r for r in rows if r["arm"] != "b"), _COLOURS, strict=False):
-        drawn.add_bar(
-            x=[_NAMES[cost] for cost in COSTS],
-            y=[row[f"{cost}_gain"] for cost in COSTS],
-            name=f"({row['arm']}) test log loss {row['test']:.4f}, equal in {row['equal']} of "
-            f"{seeds}",
-            marker_color=colour,
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [max(row[f"{c}_gains"]) - row[f"{c}_gain"] for c in COSTS],
-                "arrayminus": [row[f"{c}_gain"] - min(row[f"{c}_gains"]) for c in COSTS],
-                "color": INK,
-                "thickness": 1,
-            },
-        )
-    loss = next(row["test"] for row in rows if row["arm"] == "b")
-    drawn.add_hline(y=1, line={"dash": "dash", "width": 1, "color": INK})
-    drawn.update_yaxes(
-        type="log", title="times less than (b)", dtick="D2", gridcolor=GRID, zeroline=False
-    )
-    drawn.update_layout(
-        title=f"Costs against (b), whose test log loss is {loss:.4f}; error bars span the seeds",
-        barmode="group",
-        height=500,
-        plot_bgcolor="white",
-        legend={"orientation": "h", "yanchor": "top", "y": -0.12},
-    )
-    return drawn
-
-
-def figure_table(rows: Sequence[Mapping[str, Any]], seeds: int) -> go.Figure:
-    """The arms with their log losses, and how many times less than (b) each costs."""
-    gains = [f"{_NAMES[cost]}, times less" for cost in COSTS]
-    columns = ["arm", "test log loss", "equal", *gains]
-    cells = [
-        [f"({row['arm']})" for row in rows],
-        [f"{row['test']:.4f}" for row in rows],
-        [f"{row['equal']} of {seeds}" for row in rows],
-        *([f"{row[f'{cost}_gain']:.2f}" for row in rows] for cost in COSTS),
-    ]
-    drawn = go.Figure(go.Table(header={"values": columns}, cells={"values": cells}))
-    drawn.update_layout(height=140 + 26 * len(rows), margin={"t": 30, "b": 10})
-    return drawn
-
-
-def _named(way: str, found: Mapping[str, Any], seeds: int) -> str:
-    """A way with its last hypervolume, and how far the joint search is ahead of it."""
-    text = f"{way}: {found['mean']:.3f}"
-    if seeds < 2:
-        return text
-    low, high = found["interval"]
-    text += f" [{low:.3f}, {high:.3f}]"
-    if way == "joint":
-        return text
-    low, high = found["ahead_interval"]
-    return f"{text}, joint ahead by {found['ahead']:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def figure_hypervolume(curves: Sequence[Mapping[str, Mapping[int, float]]]) -> go.Figure:
-    """Mean hypervolume of each way against its evaluations, with its interval over the seeds."""
-    drawn = go.Figure()
-    last = compared(curves)
-    for way, colour in zip(curves[0], _COLOURS, strict=False):
-        counts = sorted(set.intersection(*(set(seed[way]) for seed in curves)))
-        rows = np.array([[seed[way][count] for count in counts] for seed in curves])
-        low, high = np.transpose([interval(column.tolist()) for column in rows.T])
-        for edge, fill in ((high, None), (low, "tonexty")):
-            drawn.add_scatter(
-                x=counts,
-                y=edge,
-                mode="lines",
-                line={"width": 0, "color": colour},
-                fill=fill,
-                opacity=0.25,
-                showlegend=False,
-                hoverinfo="skip",
-            )
-        drawn.add_scatter(
-            x=counts,
-            y=rows.mean(axis=0),
-            mode="lines",
-            name=_named(way, last[way], len(curves)),
-            line={"width": 2, "color": colour},
-        )
-    drawn.update_xaxes(title="evaluations", gridcolor=GRID)
-    drawn.update_yaxes(title="hypervolume", gridcolor=GRID)
-    drawn.update_layout(
-        title="Hypervolume of log loss, energy and latency; bands are 95 % intervals of the mean",
-        height=500,
-        plot_bgcolor="white",
-        legend={"orientation": "h", "yanchor": "top", "y": -0.15},
-    )
-    return drawn

@@ -142,7 +142,7 @@ class Searches:
             space,
             self.plain,
             trials,
-            budgets=({"flops": 1.0},),
+            budget={"flops": 1.0},
             of={"flops": self.flops},
             initial=initial,
             first=np.stack(first) if first else None,
@@ -156,7 +156,7 @@ class Searches:
         Args:
             models: of `alone`; the first evaluations, and not repeated: 8 bits change little.
             starts: how many of them, the most accurate, get a neighbour within the budget.
-            trials: evaluations, those of the models included.
+            trials: evaluations beside those of the models.
             of: costs of (b).
         """
         narrow = _searched(self._space)
@@ -172,11 +172,10 @@ class Searches:
             self.joint,
             narrow,
             Known(self.mapped, losses),
-            trials,
-            budgets=TOGETHER,
+            len(models) + trials,
+            budget=TOGETHER,
             of=of,
-            first=np.vstack([first, self._nearest(narrow, first[best], TOGETHER[0], of)]),
-            known=len(models),
+            first=np.vstack([first, self._nearest(narrow, first[best], TOGETHER, of)]),
         )
 
     def hardware_after(
@@ -192,9 +191,9 @@ class Searches:
             narrow,
             self.mapped,
             trials,
-            budgets=AFTER,
+            budget=AFTER,
             of=of,
-            first=np.vstack([given, self._nearest(narrow, given, AFTER[0], of)]),
+            first=np.vstack([given, self._nearest(narrow, given, AFTER, of)]),
         )
 
     def at_random(self, trials: int) -> list[Candidate]:
@@ -234,13 +233,12 @@ class Searches:
         evaluator: Evaluator,
         trials: int,
         *,
-        budgets: Sequence[Budget] = ({},),
+        budget: Budget | None = None,
         of: Mapping[str, float] | None = None,
         sampler: str = "",
         initial: int = INITIAL,
         first: Genotypes | None = None,
         other: int = 0,
-        known: int = 0,
     ) -> list[Candidate]:
         folder, objectives = self.out / name, parse_objectives("logloss")
         folder.mkdir(parents=True, exist_ok=True)
@@ -251,8 +249,9 @@ class Searches:
             objectives,
             context={"data": job.dataset.fingerprint, "evaluator": evaluator.fidelity},
         )
-        with_hardware = job is self.joint and bool(of)
-        costs = with_missing_bits(job.costs) if with_hardware else job.costs
+        costs, limits = job.costs, limits_of(budget or {}, of or {})
+        if budget and job is self.joint:
+            costs, limits = with_missing_bits(costs), (*limits, LOSSLESS)
         progress = job.progress
         progress.begin(f"{self.out.name}, {name}")
 
@@ -260,32 +259,29 @@ class Searches:
             progress.update(done, trials)
 
         try:
-            for step, budget in enumerate(budgets, start=1):
-                limits = limits_of(budget, of or {})
-                limits = (*limits, LOSSLESS) if with_hardware else limits
-                run_search(
-                    study,
+            run_search(
+                study,
+                space,
+                evaluator,
+                sampler=lambda seed: make_sampler(
+                    sampler or self.sampler,
                     space,
-                    evaluator,
-                    sampler=lambda seed, limits=limits: make_sampler(  # type: ignore[misc]
-                        sampler or self.sampler,
-                        space,
-                        seed,
-                        initial=initial,
-                        objectives=objectives,
-                        costs=costs,
-                        limits=limits,
-                    ),
-                    trials=known + (trials - known) * step // len(budgets),
+                    seed,
                     initial=initial,
-                    batch=ROUND,
-                    seed=job.settings.seed + other,
+                    objectives=objectives,
                     costs=costs,
-                    progress=told,
                     limits=limits,
-                    first=first,
-                    at_once=AT_ONCE * trainings_at_once(job),
-                )
+                ),
+                trials=trials,
+                initial=initial,
+                batch=ROUND,
+                seed=job.settings.seed + other,
+                costs=costs,
+                progress=told,
+                limits=limits,
+                first=first,
+                at_once=AT_ONCE * trainings_at_once(job),
+            )
         finally:
             progress.end()
         return evaluated(Trials(study, objectives))[:trials]
