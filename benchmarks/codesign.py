@@ -83,10 +83,10 @@ class Compared:
     ways: dict[str, list[Candidate]]
     base: float
 
-    def hypervolumes(self, trials: int, every: int) -> dict[str, dict[int, float]]:
-        """Of so many evaluations each way, and of as many random ones."""
-        ways = self.ways | {"random": self.searches.at_random(trials)}
-        of = self.arms["b"]["costs"]
+    def hypervolumes(self, trials: int, *, random: bool) -> dict[str, dict[int, float]]:
+        """Of so many evaluations each way, and of as many random ones if wanted."""
+        ways = self.ways | ({"random": self.searches.at_random(trials)} if random else {})
+        of, every = self.arms["b"]["costs"], max(1, trials // 20)
         return {
             way: hypervolumes(found[:trials], of, self.base, every) for way, found in ways.items()
         }
@@ -187,15 +187,16 @@ def main() -> None:
     done: list[Compared] = []
     seeds: list[dict[str, Entry]] = []
     curves: list[dict[str, dict[int, float]]] = []
+    trials = options.trials + min(options.more, options.joint)
     for seed in range(options.seeds):
         done.append(compare(options, seed))
         arms = done[-1].arms
         # Hand-made models do not depend on the search: they are compared with every (b).
         seeds.append({**_handmade(seeds[0] if seeds else {}, arms["b"]), **arms})
+        curves.append(done[-1].hypervolumes(trials, random=False))
         _write(out, options, seeds, curves, [each.raced for each in done])
-    trials = options.trials + min(options.more, options.joint)
-    for each in done:
-        curves.append(each.hypervolumes(trials, max(1, trials // 20)))
+    for seed, each in enumerate(done):
+        curves[seed] = each.hypervolumes(trials, random=True)
         _write(out, options, seeds, curves, [each.raced for each in done])
     rows = table(seeds)
     for row in rows:
@@ -235,7 +236,7 @@ def _write(
     document = {
         "options": vars(options),
         "table": table(seeds),
-        "hypervolume": compared(curves) if curves else {},
+        "hypervolume": compared(curves),
         "curves": curves,
         "seeds": seeds,
         "raced": raced,
@@ -245,7 +246,7 @@ def _write(
         figure_table(document["table"], len(seeds)),
         figure_quality(seeds, raced),
         figure_gains(document["table"], len(seeds)),
-        *([figure_hypervolume(curves)] if curves else []),
+        figure_hypervolume(curves),
     ]
     parts = [
         page.to_html(

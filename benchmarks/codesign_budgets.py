@@ -26,8 +26,8 @@ STEPS = 150
 MISSING = "missing_adc_bits"
 """A cost of what has hardware: 1, and one more for every bit that an ADC has too few."""
 LOSSLESS = CostLimit(MISSING, 1.0, HARD)
-"""Training does not see ADCs, so that one bit too few ruins what is trained: half of the random
-configurations."""
+"""Training does not see ADCs, so that one bit too few ruins what is trained: three quarters of the
+random configurations."""
 
 
 def limits_of(budget: Budget, of: Mapping[str, float]) -> tuple[CostLimit, ...]:

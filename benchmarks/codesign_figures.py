@@ -172,9 +172,10 @@ def figure_hypervolume(curves: Sequence[Mapping[str, Mapping[int, float]]]) -> g
     """Mean hypervolume of each way against its evaluations, with its interval over the seeds."""
     drawn = go.Figure()
     last = compared(curves)
-    for way, colour in _WAYS.items():
-        counts = sorted(set.intersection(*(set(seed[way]) for seed in curves)))
-        rows = np.array([[seed[way][count] for count in counts] for seed in curves])
+    for way in last:
+        colour, having = _WAYS[way], [seed for seed in curves if way in seed]
+        counts = sorted(set.intersection(*(set(seed[way]) for seed in having)))
+        rows = np.array([[seed[way][count] for count in counts] for seed in having])
         low, high = np.transpose([interval(column.tolist()) for column in rows.T])
         drawn.add_scatter(
             x=[*counts, *counts[::-1]],
@@ -190,7 +191,7 @@ def figure_hypervolume(curves: Sequence[Mapping[str, Mapping[int, float]]]) -> g
             x=counts,
             y=rows.mean(axis=0),
             mode="lines",
-            name=_named(way, last[way], len(curves)),
+            name=_named(way, last[way], len(having)),
             line={"width": 2, "color": colour},
         )
     drawn.update_xaxes(title="evaluations", gridcolor=GRID)

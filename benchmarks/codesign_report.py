@@ -52,10 +52,12 @@ def interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
 
 def compared(curves: Sequence[Mapping[str, Mapping[int, float]]]) -> dict[str, dict[str, Any]]:
     """The last hypervolume of each way, and how far ahead the joint search is, over the seeds."""
-    last = {way: [list(seed[way].values())[-1] for seed in curves] for way in curves[0]}
     result = {}
-    for way, values in last.items():
-        ahead = [joint - value for joint, value in zip(last["joint"], values, strict=True)]
+    for way in dict.fromkeys(way for seed in curves for way in seed):
+        # Random architectures come last, and one seed after the other.
+        having = [seed for seed in curves if way in seed]
+        values, joint = ([_last(seed[name]) for seed in having] for name in (way, "joint"))
+        ahead = [one - other for one, other in zip(joint, values, strict=True)]
         result[way] = {
             "hypervolume": values,
             "mean": fmean(values),
@@ -64,6 +66,10 @@ def compared(curves: Sequence[Mapping[str, Mapping[int, float]]]) -> dict[str, d
             "ahead_interval": interval(ahead),
         }
     return result
+
+
+def _last(curve: Mapping[int, float]) -> float:
+    return curve[max(curve)]
 
 
 def table(seeds: Sequence[Mapping[str, Entry]]) -> list[dict[str, Any]]:

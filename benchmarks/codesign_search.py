@@ -17,6 +17,7 @@ import numpy as np
 from codesign_budgets import (
     AFTER,
     LOSSLESS,
+    MISSING,
     TOGETHER,
     Budget,
     limits_of,
@@ -197,16 +198,20 @@ class Searches:
         )
 
     def at_random(self, trials: int) -> list[Candidate]:
-        """Random architectures of the joint space."""
-        # The joint search has random ones too: others, or the two would share them.
+        """Random architectures of the joint space whose ADCs lose nothing either."""
+        narrow = _searched(self._space)
+        # Not those that the joint search begins with, or the two would share them.
+        rng = np.random.default_rng([self.joint.settings.seed, 10_000])
+        drawn = narrow.sample(16 * trials, rng)
+        missing = with_missing_bits(self.joint.costs)(narrow.decode_many(drawn))[MISSING]
         return self._run(
             "random",
             self.joint,
-            _searched(self._space),
+            narrow,
             self.mapped,
             trials,
             sampler="random",
-            other=10_000,
+            first=drawn[missing == 1.0][:trials],
         )
 
     @property
@@ -238,7 +243,6 @@ class Searches:
         sampler: str = "",
         initial: int = INITIAL,
         first: Genotypes | None = None,
-        other: int = 0,
     ) -> list[Candidate]:
         folder, objectives = self.out / name, parse_objectives("logloss")
         folder.mkdir(parents=True, exist_ok=True)
@@ -275,7 +279,7 @@ class Searches:
                 trials=trials,
                 initial=initial,
                 batch=ROUND,
-                seed=job.settings.seed + other,
+                seed=job.settings.seed,
                 costs=costs,
                 progress=told,
                 limits=limits,
