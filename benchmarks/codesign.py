@@ -41,7 +41,7 @@ Everything lies below ``--out`` and is resumable: the same command goes on. It l
 import argparse
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ class Compared:
     """The arms of one search seed.
 
     Args:
-        arms: their figures; hand-made models come as (a) with their names, in the first seed only.
+        arms: their figures; hand-made models come as (a) with their names.
         raced: all candidates that were trained from scratch, by arm.
         searches: of this seed.
         ways: what was evaluated together and one after the other, in order.
@@ -119,12 +119,10 @@ def compare(options: argparse.Namespace, seed: int) -> Compared:
     best = _best(found, options.top, options.flops)
     nets = [default.equip(candidate.net) for candidate in best]
     arms: dict[str, Entry] = {}
-    if not seed:
-        for name in ("dlrm", "dcnv2"):
-            net = default.equip(baseline(alone, name))
-            # Hand-made models have the penalty that suits a DNN.
-            entries = trained(alone, [net], options.scratch_seeds, "dnn")
-            arms[f"a, {name}"] = entries[net.key]
+    for name in ("dlrm", "dcnv2"):
+        net = default.equip(baseline(alone, name))
+        # Hand-made models have the penalty that suits a DNN.
+        arms[f"a, {name}"] = trained(alone, [net], options.scratch_seeds, "dnn")[net.key]
     arms["b"] = most_accurate(alone, nets, options.scratch_seeds) | {"equal": True}
     limit, of = arms["b"]["valid"] + arms["b"]["noise"], arms["b"]["costs"]
     for name, entry in arms.items():
@@ -190,9 +188,7 @@ def main() -> None:
     trials = options.trials + min(options.more, options.joint)
     for seed in range(options.seeds):
         done.append(compare(options, seed))
-        arms = done[-1].arms
-        # Hand-made models do not depend on the search: they are compared with every (b).
-        seeds.append({**_handmade(seeds[0] if seeds else {}, arms["b"]), **arms})
+        seeds.append(done[-1].arms)
         curves.append(done[-1].hypervolumes(trials, random=False))
         _write(out, options, seeds, curves, [each.raced for each in done])
     for seed, each in enumerate(done):
@@ -215,15 +211,6 @@ def main() -> None:
             f"hypervolume, {way}: {found['mean']:.4f} [{low:.4f}, {high:.4f}]; joint is ahead by "
             f"{found['ahead']:.4f} [{least:.4f}, {most:.4f}]"
         )
-
-
-def _handmade(first: Mapping[str, Entry], b: Entry) -> dict[str, Entry]:
-    limit = b["valid"] + b["noise"]
-    return {
-        name: entry | {"equal": entry["valid"] <= limit}
-        for name, entry in first.items()
-        if name.startswith("a")
-    }
 
 
 def _write(
