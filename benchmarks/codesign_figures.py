@@ -107,12 +107,15 @@ def figure_quality(
     for column, cost in enumerate(by, start=1):
         aim = {"dash": "dot", "width": 1, "color": RED}
         drawn.add_vline(x=1 / AIMS[cost], line=aim, row=1, col=column)
-    drawn.update_xaxes(type="log", tickvals=_TIMES, gridcolor=GRID)
-    drawn.update_yaxes(gridcolor=GRID, zeroline=False)
+    # What is far worse than every arm would stretch the axes.
+    above = [arms[arm]["valid"] - _limit(arms["b"]) for arms in seeds for arm in arms]
+    drawn.update_xaxes(type="log", tickvals=_TIMES, range=[-1.6, 0.5], gridcolor=GRID)
+    lowest, highest = min(above) - 0.006, max(above) + 0.006
+    drawn.update_yaxes(range=[lowest, highest], gridcolor=GRID, zeroline=False)
     drawn.update_yaxes(title="validation log loss beyond the limit", col=1)
     drawn.update_layout(
         title="Below the dashed line log loss is equal to (b)'s; left of the dotted one is the "
-        "aim; small: one training seed",
+        "aim; small: all that raced",
         height=480,
         plot_bgcolor="white",
         legend={"orientation": "h", "yanchor": "top", "y": -0.12},
