@@ -172,9 +172,8 @@ def main() -> None:
             f"{name} {row[name]:.4f} ± {row[f'{name}_half']:.4f}"
             for name in ("valid_logloss", "test_auc", "test_logloss")
         )
-        print(
-            f"{row['origin']}: {row['flops']:.0f} FLOPs, {row['parameters']:.0f} parameters, {cells}"
-        )
+        cost = f"{row['flops']:,.0f} FLOPs, {row['parameters']:,.0f} parameters"
+        print(f"{row['origin']}: {cost}, {cells}")
 
 
 if __name__ == "__main__":

@@ -32,9 +32,7 @@ def main() -> None:
     said = predictor.predict(rest.population).mean
     for name in ("short_logloss", "valid_logloss"):
         tau = rank_correlation(rest.column(name), said)
-        print(
-            f"{LABELS} labels, {name}: tau {tau.value:.2f} [{tau.low:.2f}, {tau.high:.2f}]"
-        )
+        print(f"{LABELS} labels, {name}: tau {tau.value:.2f} [{tau.low:.2f}, {tau.high:.2f}]")
 
     space, evaluator = truth.sampled, truth.evaluator
 
