@@ -71,7 +71,7 @@ def test_samplers_find_only_what_was_trained(file: Path) -> None:
 @pytest.mark.parametrize("name", shipped_truth_tables())
 def test_tables_that_come_with_dagsmith(name: str) -> None:
     truth = truth_table(name)
-    known = truth.table.measured("valid_logloss_0", "valid_logloss_1", "short_logloss")
+    known = truth.table.measured("valid_logloss_0", "valid_logloss_1", "supernet_logloss")
     assert len(truth.table) >= 400
     assert len(known) >= 0.95 * len(truth.table)
     assert truth.card["seeds"] == 2
