@@ -80,7 +80,7 @@ def test_tables_that_come_with_dagsmith(name: str) -> None:
 
 
 def test_some_tables_come_with_dagsmith() -> None:
-    assert "frappe-ctr-plus" in shipped_truth_tables()
+    assert shipped_truth_tables() == ("frappe-ctr-plus", "synthetic-ctr-plus")
     with pytest.raises(DatasetError, match="no truth table is called 'frape-ctr-plus'; did you"):
         truth_table("frape-ctr-plus")
 
