@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import optuna
 import torch
 from predictor_report import half_interval
@@ -49,13 +50,13 @@ def started(
         limits=(CostLimit("flops", arguments.flops, HARD),),
     )
     study = optuna.create_study(sampler=sampler, direction="minimize")
-    free = {slot.name for slot in space.slots}
+    distributions = space.distributions()
     for genotype, value in zip(truth.genotypes, truth.table.column(QUALITY), strict=True):
         params = truth.space.to_params(genotype)
         study.add_trial(
             optuna.trial.create_trial(
-                params={name: choice for name, choice in params.items() if name in free},
-                distributions=space.distributions(),
+                params={name: params[name] for name in distributions},
+                distributions=distributions,
                 value=float(value),
             )
         )
@@ -93,7 +94,7 @@ def searched(
     return found
 
 
-def flops_of(net: Architecture, space: RestrictedSpace) -> dict[str, float]:
+def costs_of(net: Architecture, space: RestrictedSpace) -> dict[str, float]:
     population = Population.from_architectures([net], space.kinds)
     found = costs(population, [Flops(), Parameters()])
     return {name: float(values[0]) for name, values in found.items()}
@@ -145,14 +146,14 @@ def main() -> None:
     recipe = Recipe(**truth.card["recipe"])
     study = started(truth, space, arguments)
     found = searched(study, space, dataset, recipe, arguments)
-    known = truth.table.column(QUALITY)
-    pool: list[tuple[float, Architecture, str]] = [(v, net, "proposed") for v, net in found]
+    within = np.flatnonzero(truth.table.column("flops") <= arguments.flops)
+    table = truth.table.take(within)
+    pool = [(v, n, "proposed") for v, n in found if costs_of(n, space)["flops"] <= arguments.flops]
     pool += [
-        (float(value), truth.table.population.architecture(row), "of the table")
-        for row, value in enumerate(known)
+        (float(value), table.population.architecture(row), "of the table")
+        for row, value in enumerate(table.column(QUALITY))
     ]
     pool.sort(key=lambda entry: entry[0])
-    pool = [row for row in pool if flops_of(row[1], space)["flops"] <= arguments.flops]
     full = replace(
         sized_for(RECIPES["default"], len(dataset.train)),
         embedding_l2=recipe.embedding_l2,
@@ -162,7 +163,7 @@ def main() -> None:
     for value, net, origin in pool[: arguments.top]:
         figures = finished(net, dataset, full, arguments)
         rows.append(
-            {"origin": origin, "short": value, **flops_of(net, space), **figures}
+            {"origin": origin, "short": value, **costs_of(net, space), **figures}
             | {"architecture": net.to_dict()}
         )
     rows.sort(key=lambda row: float(row["valid_logloss"]))

@@ -54,6 +54,17 @@ def read_mapped_table(
     return EvaluatedTable(population, metrics, costs, fidelities)
 
 
+def read_genotypes(file: Path, space: SearchSpace) -> Genotypes:
+    """The genotypes of a parquet file whose columns have the slots' names, ``[rows, slots]``.
+
+    Raises:
+        DatasetError: See ``load_table``.
+    """
+    slots = _slot_columns(space, {})
+    rows, columns = read_columns([file], [slot.column for slot in slots.values()], None)
+    return _by_slot(space, slots, columns, rows)
+
+
 def _slot_columns(
     space: SearchSpace, declared: Mapping[str, str | SlotColumn]
 ) -> dict[str, SlotColumn]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from dagsmith.data.column_mapping import TableMapping
 from dagsmith.data.errors import DatasetError
+from dagsmith.data.mapped_table import read_genotypes
 from dagsmith.data.table_evaluator import TableEvaluator
 from dagsmith.data.table_files import load_table
 from dagsmith.data.tables import EvaluatedTable
@@ -99,15 +99,8 @@ def truth_table(name: str | Path) -> TruthTable:
         file = path.with_suffix(".json")
         raise DatasetError(f"{file}: damaged data card: {error!r}") from None
     table = load_table(path, space, mapping)
-    frame = pl.read_parquet(path)
-    genes = [
-        [slot.choices.index(choice) for choice in frame[slot.name]]
-        if slot.name in frame.columns
-        else [0] * len(frame)
-        for slot in space.slots
-    ]
-    _check_keys(path, frame, table)
-    return TruthTable(space, np.array(genes, np.int16).T, table, card)
+    _check_keys(path, table)
+    return TruthTable(space, read_genotypes(path, space), table, card)
 
 
 def _card(path: Path) -> dict[str, Any]:
@@ -123,11 +116,11 @@ def _card(path: Path) -> dict[str, Any]:
     return card
 
 
-def _check_keys(path: Path, frame: pl.DataFrame, table: EvaluatedTable) -> None:
+def _check_keys(path: Path, table: EvaluatedTable) -> None:
     """A space that decodes its choices in another way would give the figures to other networks."""
-    if "key" not in frame.columns:
+    if "key" not in pl.read_parquet_schema(path):
         raise DatasetError(f"{path}: column 'key' is missing; expected the architectures' keys")
-    for row, key in enumerate(frame["key"]):
+    for row, key in enumerate(pl.read_parquet(path, columns=["key"])["key"]):
         if table.population.architecture(row).key != key:
             raise DatasetError(
                 f"{path}: row {row}: the space makes another architecture of these choices than "

@@ -10,7 +10,6 @@ from dagsmith.space.search_space import Genotype, Genotypes, SearchSpace
 
 NEAR = 8
 """Members that a mutation chooses from where redrawn slots lead nowhere."""
-_TRIES = 8
 
 
 class SampledSpace(SearchSpace):
@@ -37,13 +36,15 @@ class SampledSpace(SearchSpace):
         10
     """
 
+    _mutation_tries = 8
+
     def __init__(self, space: SearchSpace, genotypes: Genotypes) -> None:
         self.whole, self.members = space, space.check(genotypes)
         if not len(self.members):
             raise SpaceError(f"a sample of space {space.name!r} without any genotype")
         self.name, self.kinds, self.slots = f"{space.name}-sampled", space.kinds, space.slots
         self._ones = _one_hot(self.members, self.slot_sizes)
-        self._marks = space.decode_many(self.members).fingerprint()
+        self._member_marks = space.decode_many(self.members).fingerprint()
 
     def decode(self, genotype: Genotype) -> Architecture:
         """The architecture of the nearest member."""
@@ -66,23 +67,11 @@ class SampledSpace(SearchSpace):
         In a thin sample a few redrawn slots lead back to where they came from: such a row moves to
         one of the `NEAR` nearest members that compute something else.
         """
-        result = np.array(genotypes, np.int16)
-        free = np.flatnonzero(self.slot_sizes > 1)
-        before, pending = self._meant(result), np.arange(len(result))
-        for _ in range(_TRIES):
-            proposal = np.array(genotypes, np.int16)[pending]
-            slots = rng.permuted(np.tile(free, (len(pending), 1)), axis=1)[:, :mutations]
-            for chosen in slots.T:
-                self._redraw(proposal, chosen, rng)
-            changed = self._meant(proposal) != before[pending]
-            result[pending[changed]] = proposal[changed]
-            pending = pending[~changed]
-            if not pending.size:
-                break
-        for row in pending:
+        result, before = super().mutate(genotypes, rng, mutations), self._marks(genotypes)
+        for row in np.flatnonzero(self._marks(result) == before):
             alike = self._alike(result[row][None])[0]
             order = np.argsort(-alike, kind="stable")
-            others = order[self._marks[order] != before[row]][:NEAR]
+            others = order[self._member_marks[order] != before[row]][:NEAR]
             if others.size:
                 result[row] = self.members[rng.choice(others)]
         return result
@@ -92,9 +81,9 @@ class SampledSpace(SearchSpace):
         found: Genotypes = self.members[self._alike(genotypes).argmax(axis=1)]
         return found
 
-    def _meant(self, genotypes: Genotypes) -> NDArray[np.uint64]:
-        """Marks of the architectures that rows mean, ``[batch]``."""
-        marks: NDArray[np.uint64] = self._marks[self._alike(genotypes).argmax(axis=1)]
+    def _marks(self, genotypes: Genotypes) -> NDArray[np.uint64]:
+        """Those of the nearest members, which need no decoding."""
+        marks: NDArray[np.uint64] = self._member_marks[self._alike(genotypes).argmax(axis=1)]
         return marks
 
     def _alike(self, genotypes: Genotypes) -> NDArray[np.float32]:

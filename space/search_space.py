@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import optuna
@@ -21,8 +22,6 @@ Genotype = NDArray[np.int16]
 """``[slots]``: the index of the choice taken in each slot."""
 Genotypes = NDArray[np.int16]
 """``[batch, slots]``: a population of genotypes."""
-
-_TRIES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,7 @@ class SearchSpace(ABC):
     name: str
     kinds: Vocabulary
     slots: tuple[Slot, ...]
+    _mutation_tries: ClassVar[int] = 64
 
     @abstractmethod
     def decode(self, genotype: Genotype) -> Architecture:
@@ -116,15 +116,15 @@ class SearchSpace(ABC):
         result = np.array(genotypes, np.int16)
         if not free.size:
             return result
-        before = self.decode_many(result).fingerprint()
+        before = self._marks(result)
         pending = np.arange(len(result))
-        for _ in range(_TRIES):
+        for _ in range(self._mutation_tries):
             proposal = np.array(genotypes, np.int16)[pending]
             # The first `mutations` of a random order of the free slots, per row.
             slots = rng.permuted(np.tile(free, (len(pending), 1)), axis=1)[:, :mutations]
             for chosen in slots.T:
                 self._redraw(proposal, chosen, rng)
-            changed = self.decode_many(proposal).fingerprint() != before[pending]
+            changed = self._marks(proposal) != before[pending]
             result[pending[changed]] = proposal[changed]
             pending = pending[~changed]
             if not pending.size:
@@ -222,6 +222,10 @@ class SearchSpace(ABC):
             f"{self.name}: {len(free)} slots with a choice, {self.size():.3g} genotypes "
             "(product of the slots' choices; dead genes are counted, isomorphic ones not merged)"
         )
+
+    def _marks(self, genotypes: Genotypes) -> NDArray[np.uint64]:
+        """What `mutate` tells architectures apart by, ``[batch]``."""
+        return self.decode_many(genotypes).fingerprint()
 
     @staticmethod
     def _draw(slot: Slot, count: int, rng: np.random.Generator) -> Genotype:
