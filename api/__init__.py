@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from dagsmith.settings import SearchSettings
     from dagsmith.space import Architecture, SearchSpace, Slot, nasrec_full, nasrec_small
     from dagsmith.supernet import (
+        FewEpochsEvaluator,
         Network,
         ShortTrainingEvaluator,
         Supernet,
@@ -73,6 +74,7 @@ _PLACES = {
     "study_figures": "dagsmith.search.study_pages",
     "serve_dashboard": "dagsmith.dashboard",
     "write_report": "dagsmith.search.report",
+    "FewEpochsEvaluator": "dagsmith.supernet",
     "Network": "dagsmith.supernet",
     "ShortTrainingEvaluator": "dagsmith.supernet",
     "Supernet": "dagsmith.supernet",
@@ -103,6 +105,7 @@ __all__ = [
     "Encoders",
     "Evaluation",
     "Evaluator",
+    "FewEpochsEvaluator",
     "Flops",
     "GNNPredictor",
     "MetropolisHastingsSampler",

@@ -36,6 +36,8 @@ BLOCKS, PLUS_BLOCKS = 7, 2
 ctr-plus, where seven of them would cost ten times what all else does."""
 PLUS = ("ctr-plus", "ctr-plus-pim")
 """The spaces of streams."""
+SMALL_LOG = 250_000
+"""Most training rows of a log that every candidate can pass a few times."""
 RANKED_BY = ("logloss", "auc")
 """The metrics that a search may put first."""
 
@@ -106,14 +108,18 @@ class Job:
 
     @property
     def evaluator(self) -> str:
-        """What scores candidates: ``"supernet"`` or ``"short-training"``.
+        """What scores candidates: ``"supernet"``, ``"short-training"`` or ``"few-epochs"``.
 
         Streams as unlike as those of ctr-plus share weights badly, and are cheap to train; NASRec's
-        blocks share them better, and cost ten times as much (docs/results.md has the figures).
+        blocks share them better, and cost ten times as much. Of the two ways to train a candidate
+        alone, a few epochs from scratch rank better and, on a small log, cost as much
+        (docs/results.md has the figures).
         """
         if self.settings.evaluator != "auto":
             return self.settings.evaluator
-        return "short-training" if self.settings.space in PLUS else "supernet"
+        if self.settings.space not in PLUS:
+            return "supernet"
+        return "few-epochs" if len(self.dataset.train) <= SMALL_LOG else "short-training"
 
     @cached_property
     def handmade(self) -> dict[str, Genotype]:

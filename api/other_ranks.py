@@ -20,7 +20,7 @@ def train_beside(settings: SearchSettings, out: str | Path) -> None:
 
     Data and recipe are the first process's work: this one waits until they are finished, and for
     nothing if the supernet is. It writes nothing into the directory, which both must see. Where
-    candidates are trained shortly there is no supernet and nothing to do.
+    candidates are trained alone there is no supernet and nothing to do.
 
     Args:
         settings: of the search, the same in all processes.
@@ -32,8 +32,8 @@ def train_beside(settings: SearchSettings, out: str | Path) -> None:
     while directory.output("recipe") is None:
         time.sleep(POLL_S)
     job = Job(settings, directory, SilentReporter())
-    if job.evaluator == "short-training":
-        logger.warning("candidates are trained shortly: without a supernet one process does it all")
+    if job.evaluator != "supernet":
+        logger.warning("candidates are trained alone: without a supernet one process does it all")
     elif directory.output("supernet") is None:
         train_shared(job)
 

@@ -81,6 +81,9 @@ def stage_scratch(job: Job) -> dict[str, Any]:
     first, *others = seeds = scratch_seeds(job)
     epochs = scratch_recipe(job).epochs
     shortest = settings.heat_epochs or max(1, epochs // FACTOR)
+    if settings.heat_epochs is None and job.evaluator == "few-epochs":
+        # The search was the first heat already.
+        shortest = FACTOR * settings.few_epochs
     heats = plan_heats(len(contenders), len(finalists), epochs, shortest)
     total = sum(heat.places for heat in heats) + len(finalists) * len(others)
     entered, done, run = contenders, 0, []

@@ -39,7 +39,7 @@ FORMATS = ("auto", "table", "criteo", "avazu", "kdd2012", "movielens")
 ON_ERROR = ("raise", "skip")
 DEVICES = ("auto", "cpu", "cuda")
 NORMS = ("none", "layer", "batch")
-EVALUATORS = ("auto", "supernet", "short-training")
+EVALUATORS = ("auto", "supernet", "short-training", "few-epochs")
 
 _LEAST = {"rows": 1000, "truth": 0, "seed": 0}
 """Smallest values of counts; it is 1 for the others."""
@@ -84,10 +84,12 @@ class SearchSettings:
     learning_rate: float | None = _option(None, "peak learning rate; else the recipe's")
     evaluator: str = _option(
         "auto",
-        "what scores candidates; auto is short-training in ctr-plus (-pim), else supernet",
+        "what scores candidates; auto is few-epochs in ctr-plus (-pim), or short-training if the "
+        "log is large, else supernet",
         EVALUATORS,
     )
     short_rows: int = _option(200_000, "training rows that a short training sees, about")
+    few_epochs: int = _option(4, "epochs of a candidate's training by the evaluator few-epochs")
     precision: str = _option("auto", "of the matrix products while training", PRECISIONS)
     supernet_epochs: int | None = _option(None, "epochs of supernet training; else the recipe's")
     scratch_epochs: int | None = _option(None, "most epochs from scratch; else the recipe's")

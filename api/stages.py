@@ -64,16 +64,18 @@ def stage_recipe(job: Job) -> dict[str, Any]:
 
 
 def stage_supernet(job: Job) -> dict[str, Any]:
-    """Train what candidates share: the supernet, or the embeddings that they begin with."""
+    """Train what candidates share: the supernet, embeddings that they begin with, or nothing."""
     if job.evaluator == "supernet":
         return train_shared(job)
+    if job.evaluator == "few-epochs":
+        return {}
     training = table_training(job)
     train_models(job, [training])
     return {"model": training.name, "path": str(training.folder.relative_to(job.path))}
 
 
 def stage_search(job: Job) -> dict[str, Any]:
-    """Evaluate architectures, proposed by the sampler, on the supernet or by short training."""
+    """Evaluate architectures, proposed by the sampler, by the evaluator of the job."""
     settings = job.settings
     initial = settings.initial or min(INITIAL, max(4, settings.trials // 4))
 
@@ -105,7 +107,7 @@ def stage_search(job: Job) -> dict[str, Any]:
         pages=job.pages,
         limits=job.limits,
         first=np.stack(list(job.handmade.values())) if job.handmade else None,
-        at_once=AT_ONCE * trainings_at_once(job) if job.evaluator == "short-training" else 1,
+        at_once=AT_ONCE * trainings_at_once(job) if job.evaluator != "supernet" else 1,
     )
     if summary.failed == summary.evaluated:
         raise RunError(f"all {summary.evaluated} evaluations failed; the study says why")

@@ -17,6 +17,7 @@ from dagsmith.machine import cores, memory
 from dagsmith.network import WEIGHTS, restore
 from dagsmith.space import Architecture, named_architecture
 from dagsmith.supernet.evaluator import SubnetScoring, SupernetEvaluator
+from dagsmith.supernet.few_epochs import FewEpochsEvaluator
 from dagsmith.supernet.inputs import pick_device
 from dagsmith.supernet.latency import MeasuredLatency, WithLatency
 from dagsmith.supernet.penalty import Losses, choose_penalties
@@ -171,9 +172,20 @@ def table_training(job: Job) -> Training:
 
 
 def candidate_evaluator(job: Job) -> Evaluator:
-    """What scores candidates: the trained supernet, or a short training of each."""
+    """What scores candidates: the trained supernet, or a training of each that is not in full."""
     if job.evaluator == "supernet":
         return subnet_evaluator(job)
+    if job.evaluator == "few-epochs":
+        alone = FewEpochsEvaluator(
+            job.dataset,
+            scratch_recipe(job),
+            job.settings.few_epochs,
+            # None of the race's seeds, or what is chosen for its luck would be lucky again.
+            seed=job.settings.seed + job.settings.scratch_seeds,
+            device=job.settings.device,
+            jobs=trainings_at_once(job),
+        )
+        return _with_latency(job, alone)
     evaluator = ShortTrainingEvaluator(
         job.dataset,
         scratch_recipe(job),

@@ -5,6 +5,7 @@ from dagsmith.supernet.bank import WeightBank
 from dagsmith.supernet.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from dagsmith.supernet.embedding import EmbeddingTable
 from dagsmith.supernet.evaluator import SubnetScoring, SupernetEvaluator
+from dagsmith.supernet.few_epochs import FewEpochsEvaluator
 from dagsmith.supernet.inputs import pick_device
 from dagsmith.supernet.latency import MeasuredLatency, WithLatency
 from dagsmith.supernet.metrics import (
@@ -55,6 +56,7 @@ __all__ = [
     "CheckpointError",
     "ClickModel",
     "EmbeddingTable",
+    "FewEpochsEvaluator",
     "Losses",
     "LostRankError",
     "MeasuredLatency",

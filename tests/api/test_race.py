@@ -1,6 +1,6 @@
 """The race: its plan, and a whole search in ctr-plus, where hand-made models run with the found.
 
-There candidates are trained shortly, by default.
+There candidates are trained alone, by default.
 """
 
 import json
@@ -15,9 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagsmith import load_model
+from dagsmith.job import Job
 from dagsmith.pipeline import search_models
+from dagsmith.progress import SilentReporter
 from dagsmith.race import Heat, plan_heats
 from dagsmith.result import read_result
+from dagsmith.run_directory import RunDirectory, read_configuration
 from dagsmith.search import StudyError
 from dagsmith.settings import SearchSettings
 from dagsmith.space import HANDMADE
@@ -57,6 +60,7 @@ def plus_run(tiny: SearchSettings, tmp_path_factory: pytest.TempPathFactory) -> 
         initial=2,
         scratch_epochs=4,
         embedding_l2=0.1,
+        evaluator="short-training",
         short_rows=2000,
         ensemble=True,
         no_baselines=True,
@@ -93,6 +97,48 @@ def test_candidates_are_trained_shortly_from_the_embeddings_of_a_baseline(plus_r
     assert not (plus_run / "supernet.safetensors").exists()
     study = optuna.load_study(study_name="dagsmith", storage=f"sqlite:///{plus_run / 'study.db'}")
     assert {trial.user_attrs["fidelity"] for trial in study.trials} == {"short-training"}
+
+
+def test_on_a_small_log_the_search_is_the_first_heat(tiny: SearchSettings, tmp_path: Path) -> None:
+    settings = replace(
+        tiny,
+        space="ctr-plus",
+        blocks=1,
+        trials=6,
+        initial=2,
+        truth=1,
+        scratch_epochs=3,
+        few_epochs=1,
+        embedding_l2=0.1,
+        no_handmade=True,
+        no_baselines=True,
+    )
+    result = search_models(settings, tmp_path / "run")
+    assert result["search"]["evaluator"] == "few-epochs"
+    assert not (tmp_path / "run" / "supernet.safetensors").exists()
+    entries = [*result["models"], *result["truth"]]
+    # One heat, in full, with seeds that the search has not seen.
+    assert {entry["runs"][0]["epochs"] for entry in entries} <= {2, 3}
+    study = optuna.load_study(
+        study_name="dagsmith", storage=f"sqlite:///{tmp_path / 'run' / 'study.db'}"
+    )
+    assert {trial.user_attrs["fidelity"] for trial in study.trials} == {"few-epochs"}
+    seeds = {trial.user_attrs["seed"] for trial in study.trials}
+    assert not seeds & set(result["models"][0]["seeds"])
+
+
+def test_on_a_large_log_candidates_are_trained_shortly(
+    tiny: SearchSettings, plus_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SearchSettings.from_dict(read_configuration(plus_run))
+    job = Job(
+        replace(settings, evaluator="auto"),
+        RunDirectory(plus_run, settings.to_dict()),
+        SilentReporter(),
+    )
+    assert job.evaluator == "few-epochs"
+    monkeypatch.setattr("dagsmith.job.SMALL_LOG", len(job.dataset.train) - 1)
+    assert job.evaluator == "short-training"
 
 
 def test_the_scores_of_another_evaluator_are_refused(

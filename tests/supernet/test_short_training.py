@@ -1,24 +1,21 @@
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
 from dagsmith.data import Dataset
 from dagsmith.data.testing import check_evaluator
-from dagsmith.space import Architecture, ctr_plus, named_architecture
+from dagsmith.space import Architecture, named_architecture
 from dagsmith.supernet import (
     RECIPES,
     Network,
     ShortTraining,
     ShortTrainingEvaluator,
-    TrainingError,
     click_metrics,
     predict,
     short_recipe,
     train_scratch,
 )
-from dagsmith.supernet.short_training import principal, warm_start
 
 RECIPE = replace(RECIPES["default"], batch_size=256, embedding_l2=0.01)
 
@@ -79,34 +76,6 @@ def test_the_batch_is_made_for_the_steps_but_stays_near_the_recipes(batch: int, 
     assert short_recipe(recipe, 200_000, ShortTraining(steps=400)).batch_size == short
 
 
-def test_the_turned_table_means_the_same_and_begins_with_what_is_large() -> None:
-    table = torch.randn(40, 6, generator=torch.Generator().manual_seed(0)) * torch.arange(1, 7)
-    turned = principal(table)
-    torch.testing.assert_close(turned @ turned.T, table @ table.T, rtol=1e-4, atol=1e-4)
-    sizes = turned.square().sum(0)
-    assert sizes.tolist() == sorted(sizes.tolist(), reverse=True)
-    # No projection on three dimensions keeps more.
-    best = torch.linalg.svdvals(table)[:3].square().sum()
-    torch.testing.assert_close(sizes[:3].sum(), best, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("dim", [4, 8, 12])
-def test_a_candidate_of_any_dimension_begins_with_the_table(dataset: Dataset, dim: int) -> None:
-    net = model(dataset, "fm", embedding_dim=dim)
-    network = Network(net, dataset.fields, seed=0)
-    assert network.embedding is not None
-    assert network.embedding.first == 1
-    before = network.embedding.weight.detach().clone()
-    table = torch.randn(len(before), 8)
-    warm_start(network, table)
-    after = network.embedding.weight.detach()
-    torch.testing.assert_close(after[:, 1 : 1 + min(dim, 8)], table[:, :dim])
-    torch.testing.assert_close(after[:, 0], before[:, 0])
-    torch.testing.assert_close(after[:, 9:], before[:, 9:])
-    with pytest.raises(ValueError, match="a table of 3 rows; the model has"):
-        warm_start(network, table[:3])
-
-
 def test_a_candidate_begins_with_what_the_table_knows(dataset: Dataset) -> None:
     # A factorisation machine is its vectors' inner products, which the turn leaves as they are:
     # trained at a rate of nearly nothing it is what the table makes it.
@@ -124,19 +93,6 @@ def test_a_candidate_begins_with_what_the_table_knows(dataset: Dataset) -> None:
     assert warm.metrics == pytest.approx(dict(metrics), rel=1e-4)
     cold = ShortTrainingEvaluator(dataset, still, short).evaluate([net])[0]
     assert cold.metrics["logloss"] != pytest.approx(metrics["logloss"], rel=1e-2)
-
-
-def test_a_training_that_fails_is_an_evaluation_with_its_reason(
-    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def failing(*arguments: object, **settings: object) -> None:
-        raise TrainingError("training loss is nan at step 3")
-
-    monkeypatch.setattr("dagsmith.supernet.short_training.train_scratch", failing)
-    space = ctr_plus(len(dataset.dense_features), len(dataset.fields), blocks=1)
-    net = space.decode(space.sample(1, np.random.default_rng(0))[0])
-    found = ShortTrainingEvaluator(dataset, RECIPE, ShortTraining(rows=600)).evaluate([net])
-    assert (found[0].failure, dict(found[0].metrics)) == ("training loss is nan at step 3", {})
 
 
 def test_a_short_training_sees_some_rows() -> None:
