@@ -31,8 +31,9 @@ none is, the one with the best log loss does, and the table says so. What it cos
 energy, latency and, in (d), FLOPs, each as a share of (b)'s.
 
 Hypervolume, at equal numbers of evaluations by the same evaluator (``--trials`` and the lesser of
-``--more`` and ``--joint``): together, one after the other, and random architectures of the joint
-space, which are evaluated last.
+``--more`` and ``--joint``): a joint search for the hypervolume itself, (d)'s under its budget, one
+after the other, and random architectures of the joint space. The first and the last are searched
+when all arms are finished.
 
 Everything lies below ``--out`` and is resumable: the same command goes on. It leaves
 ``codesign.json`` and ``codesign.html`` there and prints the table.
@@ -57,7 +58,7 @@ from codesign_figures import (
 )
 from codesign_jobs import DEFAULTS, MODELS, SHARED, finished, settings_of
 from codesign_race import Candidate, Entry, Race, fastest_equal, most_accurate, trained
-from codesign_report import compared, hypervolumes, table
+from codesign_report import UNDER_BUDGET, Curves, compared, hypervolumes, table
 from codesign_search import NoWorseThan, Searches
 
 from dagsmith.files import write_text
@@ -73,6 +74,7 @@ class Compared:
         arms: their figures; hand-made models come as (a) with their names.
         raced: all candidates that were trained from scratch, by arm.
         searches: of this seed.
+        models: what was evaluated without hardware.
         ways: what was evaluated together and one after the other, in order.
         base: log loss of the base rate.
     """
@@ -80,12 +82,16 @@ class Compared:
     arms: dict[str, Entry]
     raced: dict[str, list[Entry]]
     searches: Searches
+    models: list[Candidate]
     ways: dict[str, list[Candidate]]
     base: float
 
-    def hypervolumes(self, trials: int, *, random: bool) -> dict[str, dict[int, float]]:
-        """Of so many evaluations each way, and of as many random ones if wanted."""
-        ways = self.ways | ({"random": self.searches.at_random(trials)} if random else {})
+    def hypervolumes(self, trials: int, starts: int, *, all_ways: bool) -> Curves:
+        """Of so many evaluations each way; those that are no arms are searched only if wanted."""
+        ways = dict(self.ways)
+        if all_ways:
+            ways["joint"] = self.searches.for_the_front(self.models, starts, trials)
+            ways["random"] = self.searches.at_random(trials)
         of, every = self.arms["b"]["costs"], max(1, trials // 20)
         return {
             way: hypervolumes(found[:trials], of, self.base, every) for way, found in ways.items()
@@ -139,8 +145,8 @@ def compare(options: argparse.Namespace, seed: int) -> Compared:
     race = replace(race, width=options.candidates, budget=TOGETHER)
     arms["d"], raced_together = fastest_equal(joint, together, limit, of, race)
 
-    ways = {"joint": together, "one after the other": [*together[: len(found)], *after]}
-    return Compared(arms, {"c": raced_after, "d": raced_together}, searches, ways, base)
+    ways = {UNDER_BUDGET: together, "one after the other": [*together[: len(found)], *after]}
+    return Compared(arms, {"c": raced_after, "d": raced_together}, searches, found, ways, base)
 
 
 def _best(found: Sequence[Candidate], count: int, flops: float) -> list[Candidate]:
@@ -184,15 +190,15 @@ def main() -> None:
     out = Path(options.out)
     done: list[Compared] = []
     seeds: list[dict[str, Entry]] = []
-    curves: list[dict[str, dict[int, float]]] = []
+    curves: list[Curves] = []
     trials = options.trials + min(options.more, options.joint)
     for seed in range(options.seeds):
         done.append(compare(options, seed))
         seeds.append(done[-1].arms)
-        curves.append(done[-1].hypervolumes(trials, random=False))
+        curves.append(done[-1].hypervolumes(trials, options.starts, all_ways=False))
         _write(out, options, seeds, curves, [each.raced for each in done])
     for seed, each in enumerate(done):
-        curves[seed] = each.hypervolumes(trials, random=True)
+        curves[seed] = each.hypervolumes(trials, options.starts, all_ways=True)
         _write(out, options, seeds, curves, [each.raced for each in done])
     rows = table(seeds)
     for row in rows:
@@ -217,10 +223,10 @@ def _write(
     out: Path,
     options: argparse.Namespace,
     seeds: list[dict[str, Entry]],
-    curves: list[dict[str, dict[int, float]]],
+    curves: list[Curves],
     raced: list[dict[str, list[Entry]]],
 ) -> None:
-    document = {
+    document: dict[str, Any] = {
         "options": vars(options),
         "table": table(seeds),
         "hypervolume": compared(curves),

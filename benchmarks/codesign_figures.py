@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from codesign_race import COSTS, Entry
-from codesign_report import compared, interval
+from codesign_report import UNDER_BUDGET, Curves, compared, interval
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -33,7 +33,7 @@ _LOOKS = {
     "c": (ORANGE, "triangle-up"),
     "d": (BLUE, "circle"),
 }
-_WAYS = {"joint": BLUE, "one after the other": ORANGE, "random": GREEN}
+_WAYS = {"joint": BLUE, UNDER_BUDGET: RED, "one after the other": ORANGE, "random": GREEN}
 _TIMES = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
 
 
@@ -171,7 +171,7 @@ def figure_gains(rows: Sequence[Mapping[str, Any]], seeds: int) -> go.Figure:
     return drawn
 
 
-def figure_hypervolume(curves: Sequence[Mapping[str, Mapping[int, float]]]) -> go.Figure:
+def figure_hypervolume(curves: Sequence[Curves]) -> go.Figure:
     """Mean hypervolume of each way against its evaluations, with its interval over the seeds."""
     drawn = go.Figure()
     last = compared(curves)

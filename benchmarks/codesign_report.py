@@ -9,6 +9,10 @@ from codesign_race import COSTS, Candidate, Entry
 from numpy.typing import NDArray
 from optuna._hypervolume import compute_hypervolume
 
+Curves = dict[str, dict[int, float]]
+"""Hypervolume after so many evaluations, by way."""
+UNDER_BUDGET = "joint, under a budget"
+"""(d)'s search among the ways; that for the front is ``"joint"``."""
 _BEHIND = 10.0
 """How many times (b)'s energy and latency the reference point has."""
 
@@ -50,13 +54,16 @@ def interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def compared(curves: Sequence[Mapping[str, Mapping[int, float]]]) -> dict[str, dict[str, Any]]:
-    """The last hypervolume of each way, and how far ahead the joint search is, over the seeds."""
+def compared(curves: Sequence[Curves]) -> dict[str, dict[str, Any]]:
+    """The last hypervolume of each way, and how far ahead the joint search is, over the seeds.
+
+    As long as none was searched for its front, the joint search is that of (d).
+    """
     result = {}
     for way in dict.fromkeys(way for seed in curves for way in seed):
-        # Random architectures come last, and one seed after the other.
         having = [seed for seed in curves if way in seed]
-        values, joint = ([_last(seed[name]) for seed in having] for name in (way, "joint"))
+        values = [_last(seed[way]) for seed in having]
+        joint = [_last(seed["joint" if "joint" in seed else UNDER_BUDGET]) for seed in having]
         ahead = [one - other for one, other in zip(joint, values, strict=True)]
         result[way] = {
             "hypervolume": values,

@@ -1,8 +1,9 @@
 """The searches of `codesign.py`: models alone, together with hardware, hardware afterwards, random.
 
-What is wanted is the best log loss at costs below those of (b), so the searches minimize log loss
-under budgets, shares of (b)'s costs. (With log loss and three costs as objectives of
-equal rank, which agree among each other, chains spend most evaluations on the cheapest corner.)
+What is wanted of the arms is the best log loss at costs below those of (b), so their searches
+minimize log loss under budgets, shares of (b)'s costs. (With log loss and three costs as objectives
+of equal rank, which agree among each other, chains spend most evaluations on the cheapest corner.)
+What is wanted of a front is its hypervolume, so `Searches.for_the_front` seeks that.
 
 A search with hardware begins with models on the default hardware, and with neighbours of them that
 keep to the budgets: what one would try first, and where the predictor learns what saves what. Its
@@ -200,19 +201,51 @@ class Searches:
     def at_random(self, trials: int) -> list[Candidate]:
         """Random architectures of the joint space whose ADCs lose nothing either."""
         narrow = _searched(self._space)
-        # Not those that the joint search begins with, or the two would share them.
-        rng = np.random.default_rng([self.joint.settings.seed, 10_000])
-        drawn = narrow.sample(16 * trials, rng)
-        missing = with_missing_bits(self.joint.costs)(narrow.decode_many(drawn))[MISSING]
+        first = self._drawn(narrow, trials, 10_000)
         return self._run(
-            "random",
+            "random", self.joint, narrow, self.mapped, trials, sampler="random", first=first
+        )
+
+    def for_the_front(
+        self, models: Sequence[Candidate], starts: int, trials: int
+    ) -> list[Candidate]:
+        """Model and hardware for log loss, energy and latency at once, by expected hypervolume.
+
+        It begins with the most accurate models on the default hardware, which are known, and random
+        architectures, a quarter of all.
+
+        Args:
+            models: of `alone`.
+            starts: how many of them.
+            trials: evaluations, those of the models included.
+        """
+        narrow = _searched(self._space)
+        usable = [model for model in models if model.costs["flops"] <= self.flops]
+        best = sorted(usable, key=lambda model: model.loss)[:starts]
+        points = [narrow.from_params(on_default(self._space, model.params)) for model in best]
+        losses = {
+            narrow.decode(point).key: model.loss for point, model in zip(points, best, strict=True)
+        }
+        # Not those of `at_random`, or the two would share them.
+        drawn = self._drawn(narrow, trials // 4 - len(points), 20_000)
+        return self._run(
+            "front",
             self.joint,
             narrow,
-            self.mapped,
+            Known(self.mapped, losses),
             trials,
-            sampler="random",
-            first=drawn[missing == 1.0][:trials],
+            budget={},
+            sampler="mh-pareto",
+            first=np.vstack([*points, drawn]),
+            objectives="logloss,energy_pj,latency_ns",
         )
+
+    def _drawn(self, space: SearchSpace, count: int, place: int) -> Genotypes:
+        """Random architectures whose ADCs lose nothing."""
+        rng = np.random.default_rng([self.joint.settings.seed, place])
+        drawn = space.sample(16 * max(1, count), rng)
+        missing = with_missing_bits(self.joint.costs)(space.decode_many(drawn))[MISSING]
+        return drawn[missing == 1.0][: max(1, count)]
 
     @property
     def _space(self) -> PIMSpace:
@@ -243,18 +276,19 @@ class Searches:
         sampler: str = "",
         initial: int = INITIAL,
         first: Genotypes | None = None,
+        objectives: str = "logloss",
     ) -> list[Candidate]:
-        folder, objectives = self.out / name, parse_objectives("logloss")
+        folder, wanted = self.out / name, parse_objectives(objectives)
         folder.mkdir(parents=True, exist_ok=True)
         study = open_study(
             folder / "study.db",
             name,
             space,
-            objectives,
+            wanted,
             context={"data": job.dataset.fingerprint, "evaluator": evaluator.fidelity},
         )
         costs, limits = job.costs, limits_of(budget or {}, of or {})
-        if budget and job is self.joint:
+        if budget is not None and job is self.joint:
             costs, limits = with_missing_bits(costs), (*limits, LOSSLESS)
         progress = job.progress
         progress.begin(f"{self.out.name}, {name}")
@@ -272,7 +306,7 @@ class Searches:
                     space,
                     seed,
                     initial=initial,
-                    objectives=objectives,
+                    objectives=wanted,
                     costs=costs,
                     limits=limits,
                 ),
@@ -288,7 +322,7 @@ class Searches:
             )
         finally:
             progress.end()
-        return evaluated(Trials(study, objectives))[:trials]
+        return evaluated(Trials(study, wanted))[:trials]
 
 
 def _searched(space: SearchSpace) -> SearchSpace:
