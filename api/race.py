@@ -5,7 +5,8 @@ Hyperparameter Optimization", AISTATS 2016, arXiv 1502.07943): a heat trains eve
 few epochs with one seed; a quarter of them, the best on the validation rows, train four times as
 long in the next one; those that are best after a full training get the other seeds as well. So a
 heavy network that promises nothing costs a quarter of its training, and who the contenders are may
-be left open: finalists of the search, hand-made models, and random architectures.
+be left open: finalists of the search, hand-made models, and random architectures. Where the search
+itself trained every candidate for a few epochs, that was the first heat.
 
 Every training begins anew, with a learning rate that comes down to zero in the epochs it has: a
 short training is a whole one, and says more than the beginning of a long one.
@@ -69,21 +70,22 @@ def stage_scratch(job: Job) -> dict[str, Any]:
     does not win, and nothing that wins is worse than the best hand-made model in the space.
     """
     settings, trials = job.settings, job.trials
-    finalists = _finalists(job)
-    handmade = [n for n in trials.with_keys(list(job.handmade_keys)) if n not in finalists]
+    finalists, known = _finalists(job), trials.with_keys(list(job.handmade_keys))
+    handmade = [number for number in known if number not in finalists]
     drawn = [
-        trial.number
-        for trial in trials.at_random(settings.truth, finalists + handmade, settings.seed)
+        trial.number for trial in trials.at_random(settings.truth, finalists + known, settings.seed)
     ]
+    shortest = settings.heat_epochs or max(1, scratch_recipe(job).epochs // FACTOR)
+    if settings.heat_epochs is None and job.evaluator == "few-epochs":
+        # The search was the first heat already: of the hand-made models the best go on.
+        shortest = FACTOR * settings.few_epochs
+        able = [number for number in handmade if _within(job, trials, number)]
+        handmade = sorted(able, key=lambda n: _searched_loss(job, trials, n))[: settings.top]
     contenders = finalists + handmade + drawn
     # Others than finalists may be over budget: they tell of the ranking, and cannot win.
     racing = finalists + [number for number in handmade + drawn if _within(job, trials, number)]
     first, *others = seeds = scratch_seeds(job)
     epochs = scratch_recipe(job).epochs
-    shortest = settings.heat_epochs or max(1, epochs // FACTOR)
-    if settings.heat_epochs is None and job.evaluator == "few-epochs":
-        # The search was the first heat already.
-        shortest = FACTOR * settings.few_epochs
     heats = plan_heats(len(contenders), len(finalists), epochs, shortest)
     total = sum(heat.places for heat in heats) + len(finalists) * len(others)
     entered, done, run = contenders, 0, []
@@ -145,9 +147,17 @@ def _training(job: Job, trials: Trials, number: int, seed: int, epochs: int) -> 
     return contender_training(job, trials.architecture(trials[number]), seed, epochs)
 
 
+def _searched_loss(job: Job, trials: Trials, number: int) -> float:
+    """What the search measured, smaller is better."""
+    return _loss(job, trials.metrics(trials[number]).get(job.quality.name))
+
+
 def _validation_loss(job: Job, training: Training) -> float:
     """The search's metric on the validation rows, smaller is better; infinite if it has none."""
-    value = (training.outcome() or {}).get("valid", {}).get(job.quality.name)
+    return _loss(job, (training.outcome() or {}).get("valid", {}).get(job.quality.name))
+
+
+def _loss(job: Job, value: float | None) -> float:
     if value is None:
         return float("inf")
     return float(value) if job.quality.direction == "minimize" else -float(value)

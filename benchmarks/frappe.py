@@ -1,9 +1,10 @@
 """Frappe under one pipeline: hand-made models, NASRec's nets, random search, and the search.
 
 Everything is trained on the same rows by the same recipe, each model with a penalty of its own
-that the validation rows choose, and with the same seeds. The winners of both searches are chosen
-on the validation rows; random search begins with the same recipe, the same supernet or embeddings,
-and the same hand-made models.
+that the validation rows choose (or ``--embedding-l2``), and with the same seeds. The winners of
+both searches are chosen on the validation rows, within half of FinalMLP's FLOPs; random search
+begins with the same recipe and the same hand-made models, and draws all others within the same
+budget.
 
     python benchmarks/frappe.py --data-dir ../shared/data --out runs/frappe
 
@@ -36,6 +37,8 @@ MODELS = ("dnn", "deepfm", "dcnv2", "finalmlp", *(f"nasrec-{name}" for name in p
 SHARED = ("data", "recipe", "supernet")
 """Stages that random search takes over from the search."""
 METRICS = ("auc", "logloss")
+HALF_OF_FINALMLP = 115_300
+"""FLOPs per row."""
 
 
 def files_of(arguments: argparse.Namespace) -> dict[str, str]:
@@ -124,7 +127,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--space", default="ctr-plus")
     parser.add_argument("--blocks", type=int, help="else as many as a search has in the space")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--trials", type=int, default=300)
+    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--flops", type=int, default=HALF_OF_FINALMLP, help="budget of a search")
     parser.add_argument("--embedding-dim", type=int, default=16)
     parser.add_argument("--supernet-epochs", type=int)
     parser.add_argument("--epochs", type=int, help="of a training from scratch; else the recipe's")
@@ -144,6 +148,9 @@ def main() -> None:
         space=arguments.space,
         blocks=arguments.blocks,
         trials=arguments.trials,
+        limit=(f"flops={arguments.flops}",),
+        top=4,
+        truth=8,
         scratch_seeds=arguments.seeds,
         embedding_dim=arguments.embedding_dim,
         supernet_epochs=arguments.supernet_epochs,
@@ -162,6 +169,8 @@ def main() -> None:
         out = arguments.out / sampler
         used = replace(settings, sampler=sampler)
         if sampler == "random":
+            # What is drawn for the first round keeps to the budget.
+            used = replace(used, initial=used.trials)
             take_over(arguments.out / "mh", used, out)
         print(name)
         result = search_models(used, out, reporter())

@@ -6,6 +6,8 @@ Of all architectures that were trained from scratch: Kendall's tau of each fidel
 training, zero-cost scores, costs), beside that of two seeds, the ceiling. Then predictors that
 learn so many labels, drawn at random, of one score (a short training's, say), and rank all others:
 tau against that score, which is what a search sees, and against the truth, which is what it is for.
+To learn from one seed and be judged by the other: ``--targets valid_logloss_0 --truth
+valid_logloss_1``.
 Finished fits are kept in ``--out``; the tables are written there as ``ranking.md``.
 """
 
@@ -36,7 +38,6 @@ from dagsmith.predictor import (
 from dagsmith.predictor.metrics import RankCorrelation, rank_correlation
 from dagsmith.supernet import PROXIES
 
-TRUTH = "valid_logloss"
 PREDICTORS: Mapping[str, Any] = {
     "gnn": GNNPredictor,
     "boosting": BoostingPredictor,
@@ -48,9 +49,9 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {"gnn": {"unknown": "mean"}}
 """Few labels lack some kinds: what is unknown is predicted as the mean, not refused."""
 
 
-def fidelities(table: EvaluatedTable) -> list[str]:
-    """Rows of a table: tau of each score with the truth, the best first."""
-    truth = table.column(TRUTH)
+def fidelities(table: EvaluatedTable, by: str) -> list[str]:
+    """Rows of a table: tau of each score with the truth `by` name, the best first."""
+    truth = table.column(by)
     rows = []
     for name in (*table.fidelities, *table.costs):
         values = table.column(name)
@@ -73,13 +74,19 @@ def _shown(tau: RankCorrelation) -> str:
 
 
 def fitted(
-    table: EvaluatedTable, predictor: str, target: str, labels: int, extras: bool, seed: int
+    table: EvaluatedTable,
+    truth: str,
+    predictor: str,
+    target: str,
+    labels: int,
+    extras: bool,
+    seed: int,
 ) -> dict[str, float]:
     """Fit to `labels` random rows of one column, and rank the others."""
     torch.set_num_threads(1)
-    values, truth = table.column(target), table.column(TRUTH)
+    values, true = table.column(target), table.column(truth)
     columns: Mapping[str, NDArray[np.float64]] = {name: table.column(name) for name in PROXIES}
-    needed = [values, truth, *(columns.values() if extras else ())]
+    needed = [values, true, *(columns.values() if extras else ())]
     order = np.random.default_rng(seed).permutation(np.flatnonzero(~np.isnan(needed).any(axis=0)))
     known, unseen = order[:labels], order[labels:]
     model: Any = PREDICTORS[predictor](table.kinds, seed=seed, **OPTIONS.get(predictor, {}))
@@ -93,14 +100,14 @@ def fitted(
     mean = model.predict(table.population[unseen], **hints(unseen)).mean
     return {
         "score": rank_correlation(mean, values[unseen]).value or 0.0,
-        "truth": rank_correlation(mean, truth[unseen]).value or 0.0,
+        "truth": rank_correlation(mean, true[unseen]).value or 0.0,
     }
 
 
-def kept(file: Path, table: EvaluatedTable, **job: Any) -> dict[str, Any]:
+def kept(file: Path, table: EvaluatedTable, truth: str, **job: Any) -> dict[str, Any]:
     """A fit's result, from its file if it is there."""
     if not file.exists():
-        write_text(file, json.dumps(job | fitted(table, **job)))
+        write_text(file, json.dumps(job | fitted(table, truth, **job)))
     return dict(json.loads(file.read_text()))
 
 
@@ -127,7 +134,8 @@ def _interval(values: Sequence[float]) -> str:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("table", help="the name of one that comes with dagsmith, or a file")
-    parser.add_argument("--targets", nargs="+", default=["short_logloss", TRUTH])
+    parser.add_argument("--targets", nargs="+", default=["short_logloss", "valid_logloss"])
+    parser.add_argument("--truth", default="valid_logloss", help="what rankings are judged by")
     parser.add_argument("--predictors", nargs="+", default=list(PREDICTORS))
     parser.add_argument("--labels", type=int, nargs="+", default=[25, 50, 100, 200])
     parser.add_argument("--seeds", type=int, default=3)
@@ -139,10 +147,14 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     arguments = parse()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    table = truth_table(arguments.table).table.measured(TRUTH)
+    table = truth_table(arguments.table).table.measured(arguments.truth)
     print(f"{len(table)} architectures", flush=True)
-    lines = ["| score | tau | better half | n |", "|---|---|---|---|", *fidelities(table)]
-    seeds = [name for name in (f"{TRUTH}_0", f"{TRUTH}_1") if name in table.names]
+    lines = [
+        "| score | tau | better half | n |",
+        "|---|---|---|---|",
+        *fidelities(table, arguments.truth),
+    ]
+    seeds = [name for name in ("valid_logloss_0", "valid_logloss_1") if name in table.names]
     if len(seeds) == 2:
         ceiling = rank_correlation(*(table.measured(*seeds).column(name) for name in seeds))
         lines += ["", f"Two seeds of the truth: {_shown(ceiling)}."]
@@ -156,10 +168,11 @@ def main() -> None:
         if n < len(table) - 20
         if not extras or "extras" in inspect.signature(PREDICTORS[p].fit).parameters
     ]
-    digest = joblib.hash(table.column(TRUTH))[:8]
+    digest = joblib.hash(table.column(arguments.truth))[:8]
     files = [arguments.out / f"{digest}-{'-'.join(map(str, job.values()))}.json" for job in jobs]
     fits = joblib.Parallel(n_jobs=arguments.jobs, return_as="generator")(
-        joblib.delayed(kept)(file, table, **job) for file, job in zip(files, jobs, strict=True)
+        joblib.delayed(kept)(file, table, arguments.truth, **job)
+        for file, job in zip(files, jobs, strict=True)
     )
     records = list(watched("fits", fits, len(jobs)))
     lines += [

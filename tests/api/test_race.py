@@ -104,13 +104,12 @@ def test_on_a_small_log_the_search_is_the_first_heat(tiny: SearchSettings, tmp_p
         tiny,
         space="ctr-plus",
         blocks=1,
-        trials=6,
+        trials=13,
         initial=2,
         truth=1,
         scratch_epochs=3,
         few_epochs=1,
         embedding_l2=0.1,
-        no_handmade=True,
         no_baselines=True,
     )
     result = search_models(settings, tmp_path / "run")
@@ -123,6 +122,16 @@ def test_on_a_small_log_the_search_is_the_first_heat(tiny: SearchSettings, tmp_p
         study_name="dagsmith", storage=f"sqlite:///{tmp_path / 'run' / 'study.db'}"
     )
     assert {trial.user_attrs["fidelity"] for trial in study.trials} == {"few-epochs"}
+    # Of the hand-made models that are no finalists, those that did best there run.
+    output = json.loads((tmp_path / "run" / "stages" / "scratch.json").read_text())["output"]
+    others = [
+        trial
+        for trial in study.trials[: len(HANDMADE)]
+        if trial.number not in output["finalists"] and trial.values
+    ]
+    ran = {entry["trial"] for entry in entries if "name" in entry} - set(output["finalists"])
+    losses = sorted(trial.values[0] for trial in others)
+    assert sorted(study.trials[number].values[0] for number in ran) == losses[:2]
     seeds = {trial.user_attrs["seed"] for trial in study.trials}
     assert not seeds & set(result["models"][0]["seeds"])
 
