@@ -1,6 +1,7 @@
 """Batch normalisation of layers: by the batch, or by running averages once there are some."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,11 @@ class RunningStatistics(nn.Module):
 
     Args:
         sizes: width of each layer, by its place.
+
+    Attributes:
+        momentum: share of the next batch in the averages.
+        estimating: whether layers are normalised by the batch, and averages taken, though the model
+            is not being trained.
     """
 
     def __init__(self, sizes: Mapping[str, int]) -> None:
@@ -24,6 +30,16 @@ class RunningStatistics(nn.Module):
         # A float, so that an average of models averages it like the weights.
         self.register_buffer("batches", torch.zeros(()))
         self.used = bool(sizes)
+        self.momentum, self.estimating = _MOMENTUM, False
+
+    @contextmanager
+    def anew(self) -> Iterator[None]:
+        """Forget, and average over the batches that are computed inside, all alike."""
+        self.estimating, self.momentum = True, 1.0
+        try:
+            yield
+        finally:
+            self.estimating, self.momentum = False, _MOMENTUM
 
     def of(self, place: str) -> tuple[Tensor, Tensor]:
         """Mean and variance of a layer; training changes them in place."""
@@ -32,6 +48,8 @@ class RunningStatistics(nn.Module):
     def count(self) -> None:
         """One more batch has been seen."""
         self.get_buffer("batches").add_(1.0)
+        if self.estimating:
+            self.momentum = 1.0 / (1.0 / self.momentum + 1.0)
 
     @property
     def known(self) -> bool:
@@ -45,6 +63,7 @@ def batch_norm(
     shift: Tensor,
     running: tuple[Tensor, Tensor] | None,
     training: bool,
+    momentum: float = _MOMENTUM,
 ) -> Tensor:
     """Normalise ``[batch, width]`` over the batch, or by running averages.
 
@@ -55,6 +74,7 @@ def batch_norm(
         running: mean and variance; updated while training. None where there are none.
         training: use the batch's own statistics. One row has no variance of its own, so that it
             is normalised by the running ones (zero and one where there are none).
+        momentum: share of the batch in the running averages.
     """
     if len(tensor) == 1 or not (training or running is None):
         mean, variance = running or (torch.zeros_like(scale), torch.ones_like(scale))
@@ -62,5 +82,5 @@ def batch_norm(
     if running is None:
         return functional.batch_norm(tensor, None, None, scale, shift, training=True)
     return functional.batch_norm(
-        tensor, *running, weight=scale, bias=shift, training=True, momentum=_MOMENTUM
+        tensor, *running, weight=scale, bias=shift, training=True, momentum=momentum
     )

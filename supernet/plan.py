@@ -210,6 +210,7 @@ def features(
         What the logit weighs, each ``[batch, features]`` in the order of ``plan.head``, and the
         sum of what is a logit already, ``[batch]`` or None.
     """
+    by_batch = training or (running is not None and running.estimating)
     tensors: dict[int, Tensor] = {}
     if plan.dense_input is not None:
         tensors[plan.dense_input] = dense
@@ -227,17 +228,20 @@ def features(
             own = MappedWeights(own, arithmetic(step.place, step.mapping, analog))
         output = step.operator.forward(step.node, step.sources, inputs, own)
         if step.batch_normalised:
-            known = running is not None and (training or running.known)
+            known = running is not None and (by_batch or running.known)
             statistics = running.of(step.place) if running is not None and known else None
+            momentum = {} if running is None else {"momentum": running.momentum}
             scale, shift = own["batch_norm/scale"], own["batch_norm/shift"]
-            output = functional.relu(batch_norm(output, scale, shift, statistics, training))
+            output = functional.relu(
+                batch_norm(output, scale, shift, statistics, by_batch, **momentum)
+            )
         if training:
             share = dropout if step.node.kind == "dense_op" else step.node.values.get("dropout", 0)
             output = drop(output, float(share)) if share else output
         tensors[index] = output
         if kept is not None:
             kept.append(output)
-    if training and running is not None and running.used and len(dense) > 1:
+    if by_batch and running is not None and running.used and len(dense) > 1:
         running.count()
     tops, offset = [], None
     for top in plan.tops:

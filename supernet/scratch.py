@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dagsmith.data import Dataset, Split
+from dagsmith.supernet.estimated_statistics import estimate_statistics
 from dagsmith.supernet.inputs import pick_device, to_tensors
 from dagsmith.supernet.metrics import auc, click_metrics, logloss
 from dagsmith.supernet.model import ClickModel
@@ -99,6 +100,7 @@ def train_scratch(
         candidate = average if average is not None else model
         # Which epoch is best does not hang on one chip, whose partial sums take their time.
         candidate.ideal = True
+        _estimate(candidate, dataset, recipe, seed)
         measure = auc if recipe.monitor == "auc" else logloss
         scores = predict(candidate, dataset.valid, target, precision=recipe.precision)
         found = measure(dataset.valid.label, scores)
@@ -115,6 +117,9 @@ def train_scratch(
         model.load_state_dict(best[2])
     elif average is not None:
         model.load_state_dict(average.state_dict())
+    if best is None:
+        model.ideal = True
+        _estimate(model, dataset, recipe, seed)
     model.eval()
     model.ideal = False
     seconds = time.monotonic() - begun
@@ -184,6 +189,12 @@ def _optimizers(model: ClickModel, recipe: Recipe) -> list[torch.optim.Optimizer
     if model.embedding is not None:
         optimizers.append(table_optimizer(model.embedding, recipe.rowwise, recipe.lr))
     return optimizers
+
+
+def _estimate(model: ClickModel, dataset: Dataset, recipe: Recipe, seed: int) -> None:
+    estimate_statistics(
+        model, dataset.train, recipe.batch_size, seed=seed, precision=recipe.precision
+    )
 
 
 @torch.no_grad()

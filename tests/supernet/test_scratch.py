@@ -1,4 +1,5 @@
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from dagsmith.supernet import (
     predict,
     train_scratch,
 )
+from dagsmith.supernet.estimated_statistics import estimate_statistics
 
 CPU = torch.device("cpu")
 QUICK = replace(RECIPES["nasrec"], epochs=3, batch_size=200, lr=0.05)
@@ -188,21 +190,18 @@ def test_the_average_is_what_is_kept(architecture: Architecture, dataset: Datase
         torch.testing.assert_close(tensor.detach(), average[name])
 
 
-def test_running_statistics_are_averaged_like_the_weights(dataset: Dataset) -> None:
-    recipe = replace(QUICK, average=0.9, epochs=1, batch_size=350)
-    model = hand_made("dnn", dataset)
-    average = {name: tensor.clone() for name, tensor in model.named_buffers()}
-
-    def follow(stage: str, done: int, total: int | None) -> None:
-        decay = min(0.9, (1 + done) / (10 + done))
-        for name, tensor in model.named_buffers():
-            if tensor.is_floating_point():
-                average[name] = decay * average[name] + (1 - decay) * tensor
-
-    trained = train_scratch(model, dataset, recipe, progress=follow)
+@pytest.mark.parametrize("monitor", ["logloss", None])
+def test_statistics_of_what_is_kept_are_those_of_its_weights(
+    dataset: Dataset, monitor: Literal["logloss"] | None
+) -> None:
+    recipe = replace(QUICK, average=0.9, epochs=2, batch_size=350, monitor=monitor)
+    trained = train_scratch(hand_made("dnn", dataset), dataset, recipe, seed=3)
+    before = {name: tensor.clone() for name, tensor in trained.model.named_buffers()}
+    assert any(name.endswith("variance") for name in before)
+    estimate_statistics(trained.model, dataset.train, 350, seed=3)
     for name, tensor in trained.model.named_buffers():
-        if tensor.is_floating_point():
-            torch.testing.assert_close(tensor, average[name])
+        if not name.endswith("batches"):
+            torch.testing.assert_close(tensor, before[name])
 
 
 def test_a_monitored_average_is_measured(architecture: Architecture, dataset: Dataset) -> None:
