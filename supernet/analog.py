@@ -59,9 +59,10 @@ class AnalogArithmetic(Quantised):
     Weights and activations are stored with an offset, so that cells and pulses are not negative:
     ``x w = (X - o_x) (W - o_w)``, where X is driven d bits at a time and W lies c bits to a cell.
     Of every row tile, pulse and slice the ADC reads one partial sum per column; columns more than
-    half full are stored as their complement (ISAAC). All else is digital and exact. What a column
-    answers to the offset of the activations alone is the same for every row of data: it is measured
-    once, when the cells are written, and taken off, with what they vary by.
+    half full are stored as their complement (ISAAC). All else is digital and exact.
+
+    What a column answers to the offset of the activations alone is the same for every row of data:
+    it is measured once, when the cells are written, and taken off, with what they vary by.
 
     Args:
         mapping: bits and crossbar.
@@ -90,19 +91,20 @@ class AnalogArithmetic(Quantised):
         generator = torch.Generator(device=x.device).manual_seed(seed)
         tiles = [slice(start, start + size) for start in range(0, x.shape[1], size)]
         stored = [self._stored((w[:, tile] + w_offset).t(), generator) for tile in tiles]
-        cells = [_unflip(*tile, mapping) for tile in stored]
-        found = torch.cat([_joined(tile, mapping) for tile in cells]) - w_offset
         if lossless:
-            # What the ADCs read is added up as it is, so the cells may be added up before.
-            total = x @ found
+            # What the ADCs read is added up as it is, so the cells may be added up before. What
+            # cells vary by is in it unrounded; but for that of the offset, which is calibrated.
+            cells = [_unflip(*tile, mapping) for tile in stored]
+            total = x @ (torch.cat([_joined(tile, mapping) for tile in cells]) - w_offset)
         else:
+            # Here it is rounded by the ADCs, and next to nothing of it is left.
             shifted = x + x_offset
             total = torch.zeros(len(x), len(w), device=x.device)
             for tile, kept in zip(tiles, stored, strict=True):
                 total += self._read(shifted[:, tile], *kept)
-            # (X - o_x) (W - o_w) = X W - o_w sum X - o_x sum (W - o_w)
+            # (X - o_x) (W - o_w) = X W - o_w sum X - o_x sum W + K o_x o_w
             total -= w_offset * shifted.sum(dim=1, keepdim=True)
-            total -= x_offset * found.sum(dim=0)
+            total -= x_offset * w.sum(dim=1)
         return total * (x_scale * w_scale.t())
 
     def _stored(self, weights: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

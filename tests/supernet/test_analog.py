@@ -60,6 +60,17 @@ def test_the_error_grows_with_the_variation_of_cells() -> None:
     assert errors[2] == pytest.approx(5 * errors[1], rel=0.05)
 
 
+def test_what_cells_vary_by_shifts_no_column_for_all_rows() -> None:
+    # Activations are driven with an offset of half their range: uncalibrated, what that alone adds
+    # up to would be most of the error.
+    x, w = rows(batch=4000)
+    exact = Quantised(MAPPING).product("linear", x, w)
+    chip = Analog(variation=0.02).arithmetic("place", MAPPING)
+    wrong = chip.product("linear", x, w) - exact
+    assert float(wrong.std()) > 0
+    assert float(wrong.mean(0).abs().max()) < 0.2 * float(wrong.std())
+
+
 def test_a_chip_is_its_seed() -> None:
     assert error(MAPPING, Analog(seed=1)) == error(MAPPING, Analog(seed=1))
     assert error(MAPPING, Analog(seed=1)) != error(MAPPING, Analog(seed=2))
