@@ -68,6 +68,7 @@ def stage_supernet(job: Job) -> dict[str, Any]:
     if job.evaluator == "supernet":
         return train_shared(job)
     if job.evaluator == "few-epochs":
+        job.progress.say("supernet: none, each candidate is trained from scratch")
         return {}
     training = table_training(job)
     train_models(job, [training])
