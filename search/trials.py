@@ -86,16 +86,11 @@ class Trials:
         """What the report shows of each trial.
 
         ``elapsed_s`` counts from the first start; a pause of more than ten minutes between two
-        trials is an interruption of the search and is left out.
+        trials is an interruption of the search and is left out. Seconds in which several trials
+        ran side by side count once.
         """
-        records: list[TrialRecord] = []
-        elapsed, last = 0.0, None
+        elapsed, records = self._elapsed(), list[TrialRecord]()
         for trial in self.finished:
-            start, end = trial.datetime_start, trial.datetime_complete
-            if start is not None and end is not None:
-                pause = 0.0 if last is None else (start - last).total_seconds()
-                elapsed += (end - start).total_seconds() + (pause if 0 < pause <= _PAUSE_S else 0.0)
-                last = end
             records.append(
                 {
                     "number": self.place(trial),
@@ -107,10 +102,27 @@ class Trials:
                     "predicted_mean": trial.user_attrs.get(PREDICTED + self.quality.name),
                     "predicted_std": trial.user_attrs.get(PREDICTED_STD + self.quality.name),
                     "fidelity": str(trial.user_attrs.get(FIDELITY, "")),
-                    "elapsed_s": elapsed,
+                    "elapsed_s": elapsed.get(trial.number, 0.0),
                 }
             )
         return records
+
+    def _elapsed(self) -> dict[int, float]:
+        """Seconds from the first start to each trial's end, by its number."""
+        spans = sorted(
+            (trial.datetime_complete, trial.datetime_start, trial.number)
+            for trial in self.finished
+            if trial.datetime_complete is not None and trial.datetime_start is not None
+        )
+        found: dict[int, float] = {}
+        elapsed, reached = 0.0, min((start for _, start, _ in spans), default=None)
+        for end, start, number in spans:
+            assert reached is not None
+            pause = (start - reached).total_seconds()
+            elapsed += pause if 0 < pause <= _PAUSE_S else 0.0
+            elapsed += (end - max(reached, start)).total_seconds()
+            found[number], reached = elapsed, end
+        return found
 
     def front(self) -> list[FrozenTrial]:
         """The completed trials on the Pareto front of quality and FLOPs, best quality first."""
