@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -166,8 +167,11 @@ def _side_by_side(trainings: Sequence[Training], jobs: int) -> None:
     if not streams:
         return
     try:
-        for _ in finished:
-            pass
+        with warnings.catch_warnings():
+            # joblib replaces a process whose memory has grown, and warns; nothing is lost by it.
+            warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+            for _ in finished:
+                pass
     finally:
         # Without this, workers would go on with what nobody waits for any more.
         finished.close()
