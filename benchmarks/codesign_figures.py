@@ -34,6 +34,8 @@ _LOOKS = {
     "d": (BLUE, "circle"),
 }
 _WAYS = {"joint": BLUE, UNDER_BUDGET: RED, "one after the other": ORANGE, "random": GREEN}
+_FAR = 0.1
+"""Log loss beyond which an arm is no longer drawn."""
 _TIMES = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
 
 
@@ -107,8 +109,9 @@ def figure_quality(
     for column, cost in enumerate(by, start=1):
         aim = {"dash": "dot", "width": 1, "color": RED}
         drawn.add_vline(x=1 / AIMS[cost], line=aim, row=1, col=column)
-    # What is far worse than every arm would stretch the axes.
+    # What is far worse than the others, or has learned nothing, would stretch the axes.
     above = [arms[arm]["valid"] - _limit(arms["b"]) for arms in seeds for arm in arms]
+    above = [value for value in above if value < _FAR]
     drawn.update_xaxes(type="log", tickvals=_TIMES, range=[-1.6, 0.5], gridcolor=GRID)
     lowest, highest = min(above) - 0.006, max(above) + 0.006
     drawn.update_yaxes(range=[lowest, highest], gridcolor=GRID, zeroline=False)
