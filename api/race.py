@@ -75,7 +75,8 @@ def stage_scratch(job: Job) -> dict[str, Any]:
     drawn = [
         trial.number for trial in trials.at_random(settings.truth, finalists + known, settings.seed)
     ]
-    shortest = settings.heat_epochs or max(1, scratch_recipe(job).epochs // FACTOR)
+    epochs = scratch_recipe(job).epochs
+    shortest = settings.heat_epochs or max(1, epochs // FACTOR)
     if settings.heat_epochs is None and job.evaluator == "few-epochs":
         # The search was the first heat already: of the hand-made models the best go on.
         shortest = FACTOR * settings.few_epochs
@@ -85,7 +86,6 @@ def stage_scratch(job: Job) -> dict[str, Any]:
     # Others than finalists may be over budget: they tell of the ranking, and cannot win.
     racing = finalists + [number for number in handmade + drawn if _within(job, trials, number)]
     first, *others = seeds = scratch_seeds(job)
-    epochs = scratch_recipe(job).epochs
     heats = plan_heats(len(contenders), len(finalists), epochs, shortest)
     total = sum(heat.places for heat in heats) + len(finalists) * len(others)
     entered, done, run = contenders, 0, []

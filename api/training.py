@@ -175,26 +175,31 @@ def candidate_evaluator(job: Job) -> Evaluator:
     """What scores candidates: the trained supernet, or a training of each that is not in full."""
     if job.evaluator == "supernet":
         return subnet_evaluator(job)
+    return _with_latency(job, _alone(job))
+
+
+def _alone(job: Job) -> FewEpochsEvaluator | ShortTrainingEvaluator:
+    """The evaluator that trains each candidate alone."""
+    settings, recipe = job.settings, scratch_recipe(job)
+    jobs = trainings_at_once(job)
     if job.evaluator == "few-epochs":
-        alone = FewEpochsEvaluator(
+        return FewEpochsEvaluator(
             job.dataset,
-            scratch_recipe(job),
-            job.settings.few_epochs,
+            recipe,
+            settings.few_epochs,
             # None of the race's seeds, or what is chosen for its luck would be lucky again.
-            seed=job.settings.seed + job.settings.scratch_seeds,
-            device=job.settings.device,
-            jobs=trainings_at_once(job),
+            seed=settings.seed + settings.scratch_seeds,
+            device=settings.device,
+            jobs=jobs,
         )
-        return _with_latency(job, alone)
-    evaluator = ShortTrainingEvaluator(
+    return ShortTrainingEvaluator(
         job.dataset,
-        scratch_recipe(job),
-        ShortTraining(rows=job.settings.short_rows, seed=job.settings.seed),
+        recipe,
+        ShortTraining(rows=settings.short_rows, seed=settings.seed),
         table=_trained_table(job),
-        device=job.settings.device,
-        jobs=trainings_at_once(job),
+        device=settings.device,
+        jobs=jobs,
     )
-    return _with_latency(job, evaluator)
 
 
 def subnet_evaluator(job: Job) -> Evaluator:

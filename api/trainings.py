@@ -4,7 +4,6 @@ import json
 import os
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from dagsmith.supernet.analog import Analog
 from dagsmith.supernet.metrics import MetricError
 from dagsmith.supernet.model import ClickModel
 from dagsmith.supernet.network import Network
+from dagsmith.supernet.quiet_workers import quiet_workers
 from dagsmith.supernet.recipes import Recipe
 from dagsmith.supernet.scratch import train_scratch
 from dagsmith.supernet.train_supernet import TrainingError
@@ -167,9 +167,7 @@ def _side_by_side(trainings: Sequence[Training], jobs: int) -> None:
     if not streams:
         return
     try:
-        with warnings.catch_warnings():
-            # joblib replaces a process whose memory has grown, and warns; nothing is lost by it.
-            warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+        with quiet_workers():
             for _ in finished:
                 pass
     finally:

@@ -42,7 +42,6 @@ Everything lies below ``--out`` and is resumable: the same command goes on. It l
 import argparse
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -59,7 +58,7 @@ from codesign_figures import (
 from codesign_jobs import DEFAULTS, MODELS, SHARED, finished, settings_of
 from codesign_race import Candidate, Entry, Race, fastest_equal, most_accurate, trained
 from codesign_report import UNDER_BUDGET, Curves, compared, hypervolumes, table
-from codesign_search import NoWorseThan, Searches
+from codesign_search import NoWorseThan, Searches, most_accurate_of
 
 from dagsmith.files import write_text
 from dagsmith.hardware.pim import Hardware
@@ -122,7 +121,7 @@ def compare(options: argparse.Namespace, seed: int) -> Compared:
 
     default = Hardware()
     found = searches.alone(options.trials)
-    best = _best(found, options.top, options.flops)
+    best = most_accurate_of(found, options.top, options.flops)
     nets = [default.equip(candidate.net) for candidate in best]
     arms: dict[str, Entry] = {}
     for name in ("dlrm", "dcnv2"):
@@ -147,11 +146,6 @@ def compare(options: argparse.Namespace, seed: int) -> Compared:
 
     ways = {UNDER_BUDGET: together, "one after the other": [*together[: len(found)], *after]}
     return Compared(arms, {"c": raced_after, "d": raced_together}, searches, found, ways, base)
-
-
-def _best(found: Sequence[Candidate], count: int, flops: float) -> list[Candidate]:
-    """The best of those with no more FLOPs."""
-    return sorted((c for c in found if c.costs["flops"] <= flops), key=lambda c: c.loss)[:count]
 
 
 def main() -> None:

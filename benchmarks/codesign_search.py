@@ -162,22 +162,17 @@ class Searches:
             of: costs of (b).
         """
         narrow = _searched(self._space)
-        first = np.stack(
-            [narrow.from_params(on_default(self._space, model.params)) for model in models]
-        )
-        nets = [narrow.decode(genotype) for genotype in first]
-        losses = {net.key: model.loss for net, model in zip(nets, models, strict=True)}
-        usable = [row for row, m in enumerate(models) if m.costs["flops"] <= self.flops]
-        best = sorted(usable, key=lambda row: models[row].loss)[:starts]
+        first, evaluator = self._taken_up(narrow, models)
+        best, _ = self._taken_up(narrow, most_accurate_of(models, starts, self.flops))
         return self._run(
             "together",
             self.joint,
             narrow,
-            Known(self.mapped, losses),
+            evaluator,
             len(models) + trials,
             budget=TOGETHER,
             of=of,
-            first=np.vstack([first, self._nearest(narrow, first[best], TOGETHER, of)]),
+            first=np.vstack([first, self._nearest(narrow, best, TOGETHER, of)]),
         )
 
     def hardware_after(
@@ -220,25 +215,32 @@ class Searches:
             trials: evaluations, those of the models included.
         """
         narrow = _searched(self._space)
-        usable = [model for model in models if model.costs["flops"] <= self.flops]
-        best = sorted(usable, key=lambda model: model.loss)[:starts]
-        points = [narrow.from_params(on_default(self._space, model.params)) for model in best]
-        losses = {
-            narrow.decode(point).key: model.loss for point, model in zip(points, best, strict=True)
-        }
+        points, evaluator = self._taken_up(narrow, most_accurate_of(models, starts, self.flops))
         # Not those of `at_random`, or the two would share them.
         drawn = self._drawn(narrow, trials // 4 - len(points), 20_000)
         return self._run(
             "front",
             self.joint,
             narrow,
-            Known(self.mapped, losses),
+            evaluator,
             trials,
             budget={},
             sampler="mh-pareto",
-            first=np.vstack([*points, drawn]),
+            first=np.vstack([points, drawn]),
             objectives="logloss,energy_pj,latency_ns",
         )
+
+    def _taken_up(
+        self, space: SearchSpace, models: Sequence[Candidate]
+    ) -> tuple[Genotypes, Evaluator]:
+        """Models on the default hardware, and an evaluator that knows them already."""
+        points = np.stack(
+            [space.from_params(on_default(self._space, model.params)) for model in models]
+        )
+        losses = {
+            space.decode(point).key: model.loss for point, model in zip(points, models, strict=True)
+        }
+        return points, Known(self.mapped, losses)
 
     def _drawn(self, space: SearchSpace, count: int, place: int) -> Genotypes:
         """Random architectures whose ADCs lose nothing."""
@@ -323,6 +325,11 @@ class Searches:
         finally:
             progress.end()
         return evaluated(Trials(study, wanted))[:trials]
+
+
+def most_accurate_of(found: Sequence[Candidate], count: int, flops: float) -> list[Candidate]:
+    """The best of those with no more FLOPs, best first."""
+    return sorted((c for c in found if c.costs["flops"] <= flops), key=lambda c: c.loss)[:count]
 
 
 def _searched(space: SearchSpace) -> SearchSpace:

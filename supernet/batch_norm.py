@@ -16,10 +16,6 @@ class RunningStatistics(nn.Module):
     Args:
         sizes: width of each layer, by its place.
 
-    Attributes:
-        momentum: share of the next batch in the averages.
-        estimating: whether layers are normalised by the batch, and averages taken, though the model
-            is not being trained.
     """
 
     def __init__(self, sizes: Mapping[str, int]) -> None:
@@ -30,16 +26,26 @@ class RunningStatistics(nn.Module):
         # A float, so that an average of models averages it like the weights.
         self.register_buffer("batches", torch.zeros(()))
         self.used = bool(sizes)
-        self.momentum, self.estimating = _MOMENTUM, False
+        self._estimated: int | None = None
 
     @contextmanager
     def anew(self) -> Iterator[None]:
         """Forget, and average over the batches that are computed inside, all alike."""
-        self.estimating, self.momentum = True, 1.0
+        self._estimated = 0
         try:
             yield
         finally:
-            self.estimating, self.momentum = False, _MOMENTUM
+            self._estimated = None
+
+    @property
+    def estimating(self) -> bool:
+        """Whether batches normalise, and are averaged, though the model is not being trained."""
+        return self._estimated is not None
+
+    @property
+    def momentum(self) -> float:
+        """Share of the next batch in the averages."""
+        return _MOMENTUM if self._estimated is None else 1.0 / (self._estimated + 1)
 
     def of(self, place: str) -> tuple[Tensor, Tensor]:
         """Mean and variance of a layer; training changes them in place."""
@@ -48,8 +54,8 @@ class RunningStatistics(nn.Module):
     def count(self) -> None:
         """One more batch has been seen."""
         self.get_buffer("batches").add_(1.0)
-        if self.estimating:
-            self.momentum = 1.0 / (1.0 / self.momentum + 1.0)
+        if self._estimated is not None:
+            self._estimated += 1
 
     @property
     def known(self) -> bool:
@@ -63,7 +69,7 @@ def batch_norm(
     shift: Tensor,
     running: tuple[Tensor, Tensor] | None,
     training: bool,
-    momentum: float = _MOMENTUM,
+    momentum: float,
 ) -> Tensor:
     """Normalise ``[batch, width]`` over the batch, or by running averages.
 

@@ -2,7 +2,6 @@
 
 import math
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from dagsmith.supernet.analog import Analog
 from dagsmith.supernet.inputs import pick_device
 from dagsmith.supernet.metrics import MetricError, click_metrics
 from dagsmith.supernet.network import Network
+from dagsmith.supernet.quiet_workers import quiet_workers
 from dagsmith.supernet.recipes import Recipe
 from dagsmith.supernet.scratch import predict, train_scratch
 from dagsmith.supernet.train_supernet import TrainingError
@@ -55,9 +55,7 @@ class CandidateTraining:
         """Train and score each, `jobs` at a time; one whose loss is not finite has a `failure`."""
         jobs = max(1, min(jobs, len(architectures)))
         threads = max(1, torch.get_num_threads() // jobs)
-        with warnings.catch_warnings():
-            # joblib replaces a process whose memory has grown, and warns; nothing is lost by it.
-            warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+        with quiet_workers():
             return list(
                 joblib.Parallel(n_jobs=jobs)(
                     joblib.delayed(self.evaluate_one)(architecture, threads)

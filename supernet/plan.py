@@ -230,10 +230,10 @@ def features(
         if step.batch_normalised:
             known = running is not None and (by_batch or running.known)
             statistics = running.of(step.place) if running is not None and known else None
-            momentum = {} if running is None else {"momentum": running.momentum}
+            momentum = 0.0 if running is None else running.momentum
             scale, shift = own["batch_norm/scale"], own["batch_norm/shift"]
             output = functional.relu(
-                batch_norm(output, scale, shift, statistics, by_batch, **momentum)
+                batch_norm(output, scale, shift, statistics, by_batch, momentum)
             )
         if training:
             share = dropout if step.node.kind == "dense_op" else step.node.values.get("dropout", 0)
