@@ -9,6 +9,11 @@ data card (JSON) beside it:
 
 ``dagsmith.data.truth_table`` reads the file. Every finished training is kept in ``--out``, so that
 an interrupted run goes on; a larger ``--count`` or ``--seeds`` adds to what there is.
+
+Where training has changed for some architectures only, the rest is taken over from a table that was
+made with the same arguments, and so are the scores of its supernet:
+
+    python benchmarks/truth_table.py ... --known TABLE.parquet --again norm=batch
 """
 
 import argparse
@@ -16,7 +21,7 @@ import importlib.metadata
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,7 +32,7 @@ import polars as pl
 import torch
 from rank_correlation import frappe
 
-from dagsmith.data import Dataset, prepare_synthetic
+from dagsmith.data import Dataset, prepare_synthetic, truth_table
 from dagsmith.files import write_text
 from dagsmith.hardware import Flops, Parameters, costs
 from dagsmith.network import restore, save_weights
@@ -72,6 +77,8 @@ FIDELITIES = (
 MEDIAN_OF_NORMAL = 0.6745
 """Median of the absolute value of a standard normal number."""
 Item = TypeVar("Item")
+Columns = dict[str, list[float | None]]
+"""Numbers of every architecture, by their names."""
 
 
 def watched(name: str, work: Iterable[Item], count: int) -> Iterator[Item]:
@@ -146,7 +153,7 @@ def scratch(
 
 def from_scratch(
     arguments: argparse.Namespace, dataset: Dataset, nets: Sequence[Architecture], recipe: Recipe
-) -> dict[str, list[float | None]]:
+) -> Columns:
     """Columns of every seed and their mean; None where a training failed."""
     folder = arguments.out / f"scratch-{arguments.data}-{_mark(recipe)}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -156,7 +163,7 @@ def from_scratch(
         for net, seed in work
     )
     found = list(watched("scratch", running, len(work)))
-    columns: dict[str, list[float | None]] = {}
+    columns: Columns = {}
     names = [f"{split}_{metric}" for split in SPLITS for metric in METRICS]
     for name in (*names, "seconds", "best_epoch"):
         by_seed = [
@@ -178,7 +185,7 @@ def by_supernet(
     space: ClickSpace,
     nets: Sequence[Architecture],
     recipe: Recipe,
-) -> tuple[dict[str, list[float | None]], dict[str, Any]]:
+) -> tuple[Columns, dict[str, Any]]:
     """Scores of one supernet, and how it was trained."""
     how = SupernetRecipe(
         epochs=arguments.supernet_epochs,
@@ -197,7 +204,7 @@ def by_supernet(
     evaluator = SupernetEvaluator(supernet, dataset, SubnetScoring(precision=recipe.precision))
     scored = (evaluator.evaluate([net])[0] for net in nets)
     found = list(watched("scores of the supernet", scored, len(nets)))
-    columns: dict[str, list[float | None]] = {
+    columns: Columns = {
         f"supernet_{metric}": [evaluation.metrics.get(metric) for evaluation in found]
         for metric in METRICS
     }
@@ -207,7 +214,7 @@ def by_supernet(
 
 def by_short_training(
     arguments: argparse.Namespace, dataset: Dataset, nets: Sequence[Architecture], recipe: Recipe
-) -> dict[str, list[float | None]]:
+) -> Columns:
     """Scores of short trainings that begin with the embeddings of a fully trained FinalMLP."""
     folder = arguments.out / f"short-{arguments.data}-{arguments.short_rows}-{_mark(recipe)}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -243,9 +250,7 @@ def by_short_training(
     return {f"short_{name}": [row.get(name) for row in rows] for name in (*METRICS, "seconds")}
 
 
-def without_training(
-    dataset: Dataset, nets: Sequence[Architecture]
-) -> dict[str, list[float | None]]:
+def without_training(dataset: Dataset, nets: Sequence[Architecture]) -> Columns:
     """Zero-cost scores, on the same rows for all."""
     batches = []
     for batch in dataset.train.batches(ZERO_COST_ROWS, shuffle=True, seed=0):
@@ -258,6 +263,53 @@ def without_training(
     return {
         name: [row[name] if np.isfinite(row[name]) else None for row in rows] for name in PROXIES
     }
+
+
+def known_table(
+    arguments: argparse.Namespace, dataset: Dataset, nets: Sequence[Architecture], recipe: Recipe
+) -> pl.DataFrame | None:
+    """The file of ``--known``, which must be of these nets, this recipe and this data."""
+    if arguments.known is None:
+        return None
+    truth, frame = truth_table(arguments.known), pl.read_parquet(arguments.known)
+    for what, have, wanted in (
+        ("recipe", truth.card["recipe"], asdict(recipe)),
+        ("data", truth.card["data"]["fingerprint"], dataset.fingerprint),
+        ("seeds", truth.card["seeds"], arguments.seeds),
+        ("architectures", frame["key"].to_list(), [net.key for net in nets]),
+    ):
+        if have != wanted:
+            raise SystemExit(f"{arguments.known}: other {what} than these arguments make")
+    return frame
+
+
+def rows_again(arguments: argparse.Namespace, known: pl.DataFrame) -> list[int]:
+    """Rows with the choice of ``--again``."""
+    slot, _, choice = arguments.again.partition("=")
+    if slot not in known.columns or choice not in known[slot].cast(pl.String):
+        raise SystemExit(f"--again {arguments.again}: expected SLOT=CHOICE of the known table")
+    return [row for row, value in enumerate(known[slot].cast(pl.String)) if value == choice]
+
+
+def for_rows(
+    name: str,
+    measure: Callable[[Sequence[Architecture]], Columns],
+    nets: Sequence[Architecture],
+    rows: Sequence[int],
+    known: pl.DataFrame | None,
+) -> Columns:
+    """Columns of all nets: of these rows measured, of the rest as known.
+
+    All are measured where the known table has no column called `name`.
+    """
+    if known is None or name not in known.columns:
+        return measure(nets)
+    columns = {}
+    for column, values in measure([nets[row] for row in rows]).items():
+        columns[column] = known[column].to_list()
+        for row, value in zip(rows, values, strict=True):
+            columns[column][row] = value
+    return columns
 
 
 def card(
@@ -342,6 +394,8 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--embedding-l2", type=float, default=0.1)
     parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
+    parser.add_argument("--known", type=Path, help="a finished table of these arguments")
+    parser.add_argument("--again", default="", help="SLOT=CHOICE: rows that are measured again")
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
 
@@ -373,12 +427,26 @@ def main() -> None:
     columns |= {
         name: values.tolist() for name, values in costs(population, [Parameters(), Flops()]).items()
     }
-    truth = from_scratch(arguments, dataset, nets, recipe)
+    known = known_table(arguments, dataset, nets, recipe)
+    rows = [] if known is None else rows_again(arguments, known)
+
+    def trained(some: Sequence[Architecture]) -> Columns:
+        return from_scratch(arguments, dataset, some, recipe)
+
+    def trained_shortly(some: Sequence[Architecture]) -> Columns:
+        return by_short_training(arguments, dataset, some, recipe)
+
+    truth = for_rows("valid_logloss", trained, nets, rows, known)
     columns |= without_training(dataset, nets)
-    scores, how = by_supernet(arguments, dataset, space, nets, recipe)
+    if known is None:
+        scores, how = by_supernet(arguments, dataset, space, nets, recipe)
+    else:
+        names = ("supernet_logloss", "supernet_auc", "supernet_seconds")
+        scores = {name: known[name].to_list() for name in names}
+        how = json.loads(arguments.known.with_suffix(".json").read_text())["supernet"]
     columns |= scores
     if arguments.short_rows:
-        columns |= by_short_training(arguments, dataset, nets, recipe)
+        columns |= for_rows("short_logloss", trained_shortly, nets, rows, known)
     columns |= truth
     table = pl.DataFrame(columns)
     file = arguments.out / f"truth-{arguments.data}-{arguments.space}.parquet"
