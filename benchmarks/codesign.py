@@ -6,7 +6,8 @@ r"""Model and hardware searched together, against one after the other: AutoRAC's
 Four arms, each trained from scratch with quantised weights and activations and measured on its
 crossbars (ADCs, cells that vary), by one recipe, that of the model search:
 
-(a) hand-made DLRM and DCNv2 on the default hardware (ISAAC at 8 bits);
+(a) hand-made DLRM and DCNv2 on the default hardware (ISAAC at 8 bits), each with the embedding
+    penalty that is best for it (all others have one penalty);
 (b) the best model of a search for log loss alone with no more than ``--flops`` (about DCNv2's),
     mapped on the default hardware as it is: of its ``--top`` best, that with the best validation
     log loss from scratch;
@@ -56,7 +57,15 @@ from codesign_figures import (
     figure_table,
 )
 from codesign_jobs import DEFAULTS, MODELS, SHARED, finished, settings_of
-from codesign_race import Candidate, Entry, Race, fastest_equal, most_accurate, trained
+from codesign_race import (
+    Candidate,
+    Entry,
+    Race,
+    fastest_equal,
+    fitted_recipe,
+    most_accurate,
+    trained,
+)
 from codesign_report import UNDER_BUDGET, Curves, compared, hypervolumes, table
 from codesign_search import NoWorseThan, Searches, most_accurate_of
 
@@ -126,8 +135,8 @@ def compare(options: argparse.Namespace, seed: int) -> Compared:
     arms: dict[str, Entry] = {}
     for name in ("dlrm", "dcnv2"):
         net = default.equip(baseline(alone, name))
-        # Hand-made models have the penalty that suits a DNN.
-        arms[f"a, {name}"] = trained(alone, [net], options.scratch_seeds, "dnn")[net.key]
+        own = fitted_recipe(alone, net)
+        arms[f"a, {name}"] = trained(alone, [net], options.scratch_seeds, own)[net.key]
     arms["b"] = most_accurate(alone, nets, options.scratch_seeds) | {"equal": True}
     limit, of = arms["b"]["valid"] + arms["b"]["noise"], arms["b"]["costs"]
     for name, entry in arms.items():

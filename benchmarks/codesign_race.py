@@ -7,6 +7,7 @@ nothing did, at the next ones of the largest band. The cheapest and the most acc
 passed get the other seeds. All is chosen on validation rows.
 """
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 from codesign_budgets import Budget
 
+from dagsmith.files import write_text
 from dagsmith.hardware import Flops
 from dagsmith.hardware.pim import pim_costs
 from dagsmith.job import Job
@@ -24,7 +26,8 @@ from dagsmith.space.component import Value
 from dagsmith.space.ctr import PLUS_KINDS
 from dagsmith.space.pim import PLUS_PIM_KINDS
 from dagsmith.stages import train_models
-from dagsmith.training import scratch_recipe, training_of
+from dagsmith.supernet import Recipe, choose_penalties
+from dagsmith.training import scratch_recipe, training_of, trainings_at_once
 
 BANDS = 3
 """Bands of sizes: half of the budget and more, a quarter and more, the rest."""
@@ -87,8 +90,31 @@ def costs_of(job: Job, net: Architecture) -> dict[str, float]:
     return {name: float(found[name][0]) for name in COSTS}
 
 
+def fitted_recipe(job: Job, net: Architecture) -> Recipe:
+    """The recipe of the searched models with the embedding penalty that is best for this one."""
+    kept, base = job.path / f"penalties-{net.key}.json", scratch_recipe(job)
+    known = json.loads(kept.read_text()) if kept.exists() else {}
+    job.progress.begin(f"{job.path.parent.name}, penalty of a hand-made model")
+    try:
+        choices = choose_penalties(
+            {net.key: training_of(job, "codesign", net, job.settings.seed).build(job.dataset)},
+            job.dataset,
+            base,
+            seed=job.settings.seed,
+            jobs=trainings_at_once(job),
+            known={
+                name: {float(p): loss for p, loss in row.items()} for name, row in known.items()
+            },
+            keep=lambda losses: write_text(kept, json.dumps(losses)),
+            progress=job.progress.told,
+        )
+    finally:
+        job.progress.end()
+    return choices[net.key].recipe
+
+
 def trained(
-    job: Job, nets: Sequence[Architecture], seeds: int, recipe_of: str = ""
+    job: Job, nets: Sequence[Architecture], seeds: int, recipe: Recipe | None = None
 ) -> dict[str, Entry]:
     """Train each from scratch with its hardware; means over the seeds, by key.
 
@@ -96,9 +122,9 @@ def trained(
         job: whose data and recipe.
         nets: with hardware.
         seeds: training seeds; those that were done before stand.
-        recipe_of: the hand-made model whose recipe is taken; else that of the searched ones.
+        recipe: else that of the searched models.
     """
-    first, recipe = job.settings.seed, scratch_recipe(job, recipe_of)
+    first, recipe = job.settings.seed, recipe or scratch_recipe(job)
     work = {
         net.key: [
             training_of(job, "codesign", net, first + index, recipe=recipe)
