@@ -42,6 +42,15 @@ RANKED_BY = ("logloss", "auc")
 """The metrics that a search may put first."""
 
 
+def search_directory(settings: SearchSettings, out: str | Path) -> RunDirectory:
+    """The directory of a search; a search of an earlier version goes on in it.
+
+    Raises:
+        RunError: it belongs to another job.
+    """
+    return RunDirectory(out, settings.to_dict(), SearchSettings().to_dict())
+
+
 @dataclass
 class Job:
     """One search, opened in its directory; what is expensive is made when it is first asked for.

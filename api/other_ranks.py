@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 
 from dagsmith.errors import RunError
-from dagsmith.job import Job
+from dagsmith.job import Job, search_directory
 from dagsmith.progress import SilentReporter
-from dagsmith.run_directory import RunDirectory, read_configuration
+from dagsmith.run_directory import read_configuration
 from dagsmith.settings import SearchSettings
 from dagsmith.training import train_shared
 
@@ -28,7 +28,7 @@ def train_beside(settings: SearchSettings, out: str | Path) -> None:
     """
     while not _begun(settings, out):
         time.sleep(POLL_S)
-    directory = RunDirectory(out, settings.to_dict())
+    directory = search_directory(settings, out)
     while directory.output("recipe") is None:
         time.sleep(POLL_S)
     job = Job(settings, directory, SilentReporter())

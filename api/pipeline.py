@@ -8,11 +8,11 @@ from plotly import graph_objects as go
 
 from dagsmith.assembly import assemble, keep_models
 from dagsmith.errors import RunError
-from dagsmith.job import Job
+from dagsmith.job import Job, search_directory
 from dagsmith.progress import Reporter, SilentReporter
 from dagsmith.race import stage_scratch
 from dagsmith.result import read_result, write_result
-from dagsmith.run_directory import RunDirectory, read_configuration
+from dagsmith.run_directory import read_configuration
 from dagsmith.search.figure_style import duration
 from dagsmith.search.report import write_report
 from dagsmith.search.result_figures import figure_models, figure_pareto, figure_rank_joints
@@ -55,7 +55,7 @@ def search_models(
         RunError: the directory belongs to another job, or is in use.
     """
     shown = progress or SilentReporter()
-    directory = RunDirectory(out, settings.to_dict())
+    directory = search_directory(settings, out)
     job = Job(settings, directory, shown)
     # Asked before anything is trained, so that a mistake does not cost an hour.
     _ = job.objectives
@@ -93,7 +93,7 @@ def rewrite_report(out: str | Path) -> Path:
     """
     settings = SearchSettings.from_dict(read_configuration(out))
     result = read_result(Path(out) / "result.json")
-    job = Job(settings, RunDirectory(out, settings.to_dict()), SilentReporter())
+    job = Job(settings, search_directory(settings, out), SilentReporter())
     path = job.path / "report.html"
     write_report(path, result, job.trials.records())
     return path

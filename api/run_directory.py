@@ -29,13 +29,19 @@ class RunDirectory:
     Args:
         path: the directory; made if it does not exist.
         configuration: the job's settings, JSON-ready.
+        defaults: what settings are that an older run knows nothing of, because they came later.
 
     Raises:
         RunError: the directory belongs to no job, or to one that has finished a stage with other
             settings, except for those of `CHANGEABLE`.
     """
 
-    def __init__(self, path: str | Path, configuration: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        configuration: Mapping[str, Any],
+        defaults: Mapping[str, Any] | None = None,
+    ) -> None:
         self.path = Path(path)
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} is a file; expected a directory for --out")
@@ -49,9 +55,10 @@ class RunDirectory:
                 )
             write_text(record, text)
             return
-        made = read_configuration(self.path)
-        if made == configuration:
+        kept = read_configuration(self.path)
+        if kept == configuration:
             return
+        made = {**(defaults or {}), **kept}
         leftovers: tuple[str, ...] = ()
         if self._anything_finished():
             _refuse(made, configuration, self.path, self._changeable())

@@ -35,6 +35,17 @@ def test_trials_may_change_until_the_search_is_finished_and_jobs_at_any_time(
     assert read_configuration(tmp_path / "run") == {**longer, "jobs": 2}
 
 
+def test_an_older_run_goes_on_with_the_default_of_a_setting_that_came_later(
+    tmp_path: Path,
+) -> None:
+    RunDirectory(tmp_path / "run", SETTINGS).run("data", lambda: {})
+    now, defaults = {**SETTINGS, "epochs": 4}, {"seed": 1, "epochs": 4}
+    with pytest.raises(RunError, match="made with epochs=4, not 8"):
+        RunDirectory(tmp_path / "run", {**now, "epochs": 8}, defaults)
+    RunDirectory(tmp_path / "run", now, defaults)
+    assert read_configuration(tmp_path / "run") == now
+
+
 def test_a_first_try_that_finished_nothing_may_be_corrected(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path / "run", {"label": "clik"})
 
