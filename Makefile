@@ -28,6 +28,7 @@ format: $(VENV)/.dev       ## style, mended
 types: $(VENV)/.dev view   ## types, strictly
 	$(BIN)/mypy
 	$(BIN)/mypy --explicit-package-bases tests
+	MYPYPATH=.view:benchmarks $(BIN)/mypy benchmarks/*.py
 
 # Type checkers do not follow editable installs: give them the import tree as links.
 view:                      ## links for the type checker

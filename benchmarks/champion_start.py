@@ -70,7 +70,9 @@ def champion(folder: Path, store: Path, seed: int) -> PredictorStore:
     return opened
 
 
-def search(truth: Truth, factory: PredictorFactory | None, seed: int, trials: int) -> dict:
+def search(
+    truth: Truth, factory: PredictorFactory | None, seed: int, trials: int
+) -> dict[str, Any]:
     """One search: regret after each evaluation, and tau of its forecasts."""
     with tempfile.TemporaryDirectory() as folder:
         objectives = (Objective("accuracy", "maximize"),)
@@ -154,7 +156,7 @@ def main() -> None:
         return
     truth = load_truth("nasbench201-cifar100", folder)
     options.out.mkdir(parents=True, exist_ok=True)
-    found: dict[str, list[dict]] = {"fresh": [], "champion": []}
+    found: dict[str, list[dict[str, Any]]] = {"fresh": [], "champion": []}
     for seed in range(options.seeds):
         number = seed % CHAMPIONS
         store = champion(folder, options.out / f"store-{number}", 1000 + number)

@@ -79,4 +79,5 @@ def _missing(population: Population) -> NDArray[np.float64]:
     knob = {a.name: found[:, column].astype(int) for column, a in enumerate(CROSSBAR.attributes)}
     used = (knob[name].tolist() for name in ("size", "dac_bits", "cell_bits"))
     needed = [lossless_adc_bits(*row) for row in zip(*used, strict=True)]
-    return 1.0 + np.maximum(0, np.array(needed) - knob["adc_bits"])
+    short: NDArray[np.float64] = 1.0 + np.maximum(0, np.array(needed) - knob["adc_bits"])
+    return short

@@ -31,6 +31,7 @@ from dagsmith.data.evaluations import Evaluation, Evaluator
 from dagsmith.hardware.pim import Hardware
 from dagsmith.job import Job
 from dagsmith.search import make_sampler, open_study, parse_objectives, run_search
+from dagsmith.search.surrogate import Costs
 from dagsmith.search.trials import Trials
 from dagsmith.space import (
     Architecture,
@@ -247,7 +248,8 @@ class Searches:
         rng = np.random.default_rng([self.joint.settings.seed, place])
         drawn = space.sample(16 * max(1, count), rng)
         missing = with_missing_bits(self.joint.costs)(space.decode_many(drawn))[MISSING]
-        return drawn[missing == 1.0][: max(1, count)]
+        kept: Genotypes = drawn[missing == 1.0][: max(1, count)]
+        return kept
 
     @property
     def _space(self) -> PIMSpace:
@@ -289,7 +291,8 @@ class Searches:
             wanted,
             context={"data": job.dataset.fingerprint, "evaluator": evaluator.fidelity},
         )
-        costs, limits = job.costs, limits_of(budget or {}, of or {})
+        costs: Costs = job.costs
+        limits = limits_of(budget or {}, of or {})
         if budget is not None and job is self.joint:
             costs, limits = with_missing_bits(costs), (*limits, LOSSLESS)
         progress = job.progress
@@ -339,7 +342,7 @@ def _searched(space: SearchSpace) -> SearchSpace:
     return RestrictedSpace(space, fixed) if fixed else space
 
 
-def on_default(space: PIMSpace, model: Mapping[str, object]) -> dict[str, object]:
+def on_default(space: PIMSpace, model: Mapping[str, Value]) -> dict[str, Value]:
     """A point of the joint space: a model's choices, and the default hardware at every place."""
     values = asdict(Hardware())
     return dict(model) | {

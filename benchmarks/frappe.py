@@ -141,8 +141,9 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     arguments = parse()
     arguments.out.mkdir(parents=True, exist_ok=True)
+    files: dict[str, Any] = files_of(arguments)
     settings = SearchSettings(
-        **files_of(arguments),
+        **files,
         label="label",
         drop=DROPPED,
         space=arguments.space,

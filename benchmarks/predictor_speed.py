@@ -50,7 +50,7 @@ def speed(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     print(f"{arguments.threads} threads, load {os.getloadavg()[0]:.1f}, {GNNSettings()}")
     for name in SPACES if arguments.space == "all" else [arguments.space]:
-        space = SPACES[name](dense_features=13, sparse_fields=26)
+        space = SPACES[name](13, 26)
         for labels in arguments.labels:
             known = space.decode_many(space.sample(labels, np.random.default_rng(0)))
             target = np.random.default_rng(2).normal(size=labels)

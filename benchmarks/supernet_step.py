@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from dagsmith.supernet import (
     SupernetRecipe,
     train_supernet,
 )
+from dagsmith.supernet.plan import Plan
 from dagsmith.supernet.precision import Precision, computing
 from dagsmith.supernet.sliced_adagrad import SlicedAdagrad, clip_gradients
 
@@ -101,20 +103,24 @@ class Subject:
     def step(self, number: int) -> None:
         """One supernet step, as `train_supernet` takes it."""
         dense, ids, label = self.rows
-        plan = self.supernet.plan(self.paths.draw(number))
+        plan = self.drawn(number)
         leaves = self.supernet.bank.slices(plan)
         with computing(self.precision, CPU):
             output = self.supernet.forward(plan, leaves, dense, ids)
-        functional.binary_cross_entropy_with_logits(output, label).backward()
+        functional.binary_cross_entropy_with_logits(output, label).backward()  # type: ignore[no-untyped-call]
         clip_gradients(leaves, CLIP)
         self.sliced.step(leaves, LR)
         self.tables.step()
+
+    def drawn(self, number: int) -> Plan:
+        """A path, drawn and compiled."""
+        return self.supernet.plan(self.paths.draw(number))
 
     @torch.inference_mode()
     def infer(self, number: int) -> None:
         """Logits of one path."""
         dense, ids, _ = self.rows
-        plan = self.supernet.plan(self.paths.draw(number))
+        plan = self.drawn(number)
         with computing(self.precision, CPU):
             self.supernet.forward(plan, self.supernet.bank.slices(plan), dense, ids)
 
@@ -135,7 +141,7 @@ class Subject:
                 optimizer.zero_grad(set_to_none=True)
             with computing(self.precision, CPU):
                 output = network(dense, ids)
-            functional.binary_cross_entropy_with_logits(output, label).backward()
+            functional.binary_cross_entropy_with_logits(output, label).backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(weights, CLIP)
             for optimizer in optimizers:
                 optimizer.step()
@@ -187,7 +193,7 @@ class Peer:
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
         output = self.network(dense, ids).squeeze(-1)
-        functional.binary_cross_entropy_with_logits(output, label).backward()
+        functional.binary_cross_entropy_with_logits(output, label).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
         self.optimizer.step()
 
@@ -209,13 +215,13 @@ def against_stand_alone(subject: Subject, steps: int) -> dict[str, Any]:
         alone = subject.alone(architecture)
         alone()
         pair: list[tuple[str, Step]] = [
-            ("supernet step", lambda number=number: subject.step(number)),
+            ("supernet step", partial(subject.step, number)),
             ("stand-alone step", alone),
         ]
         for name, step in pair if number % 2 else pair[::-1]:
             times[name].add(step)
-        draw.add(lambda number=number: subject.supernet.plan(subject.paths.draw(number)))
-        infer.add(lambda number=number: subject.infer(number))
+        draw.add(partial(subject.drawn, number))
+        infer.add(partial(subject.infer, number))
     times |= {"of it drawing and compiling": draw, "supernet inference": infer}
     result: dict[str, Any] = {name: found.summary() for name, found in times.items()}
     for kind in ("cpu", "wall"):
@@ -271,7 +277,7 @@ def evaluation(
     evaluator.evaluate([first])
     times = Times([], [])
     for architecture in others:
-        times.add(lambda architecture=architecture: evaluator.evaluate([architecture]))
+        times.add(partial(evaluator.evaluate, [architecture]))
     return times.summary()
 
 

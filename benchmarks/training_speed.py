@@ -90,7 +90,7 @@ def ours(data: Path, architecture: Architecture, job: Mapping[str, Any]) -> list
         splits=(),
         progress=lambda *_: ticks.append(now()),
     )
-    return np.diff(ticks)[: job["steps"]].tolist()
+    return [float(tick) for tick in np.diff(ticks)[: job["steps"]]]
 
 
 def turn(arguments: argparse.Namespace, name: str, side: str, number: int) -> float:

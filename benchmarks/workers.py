@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import optuna
 from optuna.trial import TrialState
@@ -54,7 +55,9 @@ def space() -> NASRecSpace:
     return nasrec_small(13, 26, blocks=3, widths=(16, 64, 256), rows=(16, 32))
 
 
-def search(storage: str, seconds: float, trials: int, sampler: str, batch: int = 8) -> dict:
+def search(
+    storage: str, seconds: float, trials: int, sampler: str, batch: int = 8
+) -> dict[str, Any]:
     study = open_study(storage, "workers", space(), OBJECTIVES)
     table = SimulatedTable(seconds)
     summary = run_search(
