@@ -167,6 +167,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, help="of NASRec; else 4")
     parser.add_argument("--widths", nargs="*", type=int, help="of NASRec's blocks, or of towers")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--which", type=int, nargs="+", help="search seeds; else the first ones")
     parser.add_argument("--trials", type=int, default=100, help="evaluations of (b)")
     parser.add_argument("--more", type=int, default=36, help="evaluations of (c) beside (b)'s")
     parser.add_argument("--joint", type=int, default=60, help="evaluations of (d) beside (b)'s")
@@ -195,13 +196,13 @@ def main() -> None:
     seeds: list[dict[str, Entry]] = []
     curves: list[Curves] = []
     trials = options.trials + min(options.more, options.joint)
-    for seed in range(options.seeds):
+    for seed in options.which or range(options.seeds):
         done.append(compare(options, seed))
         seeds.append(done[-1].arms)
         curves.append(done[-1].hypervolumes(trials, options.starts, all_ways=False))
         _write(out, options, seeds, curves, [each.raced for each in done])
-    for seed, each in enumerate(done):
-        curves[seed] = each.hypervolumes(trials, options.starts, all_ways=True)
+    for place, each in enumerate(done):
+        curves[place] = each.hypervolumes(trials, options.starts, all_ways=True)
         _write(out, options, seeds, curves, [each.raced for each in done])
     rows = table(seeds)
     for row in rows:
