@@ -14,6 +14,7 @@ from dagsmith.data import (
     TimeSplit,
     prepare,
 )
+from dagsmith.data.schema import NUMBERS, Numbers
 from dagsmith.data.splits import SplitRule
 from dagsmith.progress import Progress, reporter
 from dagsmith.settings import ENCODERS, FORMATS, ON_ERROR, SearchSettings
@@ -49,9 +50,13 @@ def prepare_command(words: Sequence[str]) -> int:
     return 0
 
 
-def prepare_log(settings: SearchSettings, out: str | Path, progress: Progress) -> Dataset:
-    """Prepare the click log that a search was given."""
-    encoding = Encoding(_encoder(settings.encoder), min_count=settings.min_count)
+def prepare_log(
+    settings: SearchSettings, out: str | Path, progress: Progress, numbers: str
+) -> Dataset:
+    """Prepare the click log that a search was given, with numbers in one of `NUMBERS`."""
+    encoding = Encoding(
+        _encoder(settings.encoder), min_count=settings.min_count, numbers=_numbers(numbers)
+    )
     return prepare(
         settings.data,
         out,
@@ -64,6 +69,8 @@ def prepare_log(settings: SearchSettings, out: str | Path, progress: Progress) -
         split=TimeSplit(settings.time_column) if settings.time_column else None,
         encoding=None if settings.schema else encoding,
         on_error=_on_error(settings.on_error),
+        # The folder is the search's own.
+        overwrite=True,
         progress=progress,
     )
 
@@ -113,7 +120,8 @@ def _parser() -> Parser:
     add("--encoder", choices=ENCODERS, default="vocabulary", help="how categories become ids")
     add("--min-count", type=int, default=1, metavar="N", help="training rows that earn an id")
     add("--buckets", type=int, default=100_000, metavar="N", help="of hashing, per field")
-    add("--transform", default="log", metavar="NAME", help="of dense features")
+    add("--transform", metavar="NAME", help="of dense features; else by format or values")
+    add("--numbers", choices=NUMBERS, default="dense", help="what an inferred number becomes")
     add("--on-error", choices=ON_ERROR, default="raise", help="rows that cannot be read")
     add("--overwrite", action="store_true", help="replace a store of other arguments")
     return parser
@@ -147,6 +155,7 @@ def _encoding(values: argparse.Namespace) -> Encoding:
         min_count=values.min_count,
         buckets=values.buckets,
         transform=values.transform,
+        numbers=_numbers(values.numbers),
     )
 
 
@@ -154,6 +163,13 @@ def _encoder(name: str) -> Literal["vocabulary", "hashing"]:
     if name not in ENCODERS:
         raise DatasetError(f"encoder is {name!r}; expected one of {', '.join(ENCODERS)}")
     return "hashing" if name == "hashing" else "vocabulary"
+
+
+def _numbers(name: str) -> Numbers:
+    for known in NUMBERS:
+        if name == known:
+            return known
+    raise DatasetError(f"numbers is {name!r}; expected one of {', '.join(NUMBERS)}")
 
 
 def _on_error(name: str) -> Literal["raise", "skip"]:

@@ -36,6 +36,7 @@ RECIPES = ("default", "nasrec", "bars")
 PRECISIONS = ("auto", "float32", "bfloat16")
 ENCODERS = ("vocabulary", "hashing")
 FORMATS = ("auto", "table", "criteo", "avazu", "kdd2012", "movielens")
+NUMBERS = ("auto", "dense", "buckets", "both")
 ON_ERROR = ("raise", "skip")
 DEVICES = ("auto", "cpu", "cuda")
 NORMS = ("none", "layer", "batch")
@@ -69,6 +70,12 @@ class SearchSettings:
     time_column: str | None = _option(None, "split by it: the last value tests")
     encoder: str = _option("vocabulary", "how categories become ids", ENCODERS)
     min_count: int = _option(1, "training rows in which a category must occur to have an id")
+    numbers: str = _option(
+        "auto",
+        "how numbers of a table enter: as they are, in quantile buckets, or both; auto tries "
+        "buckets and both",
+        NUMBERS,
+    )
     on_error: str = _option("raise", "what to do with rows that cannot be read", ON_ERROR)
     rows: int | None = _option(None, "rows of the synthetic click log")
     space: str = _option("ctr-plus", "the search space", tuple(SPACES))
@@ -182,7 +189,7 @@ class SearchSettings:
 
 
 _OF_TRAINING = (
-    "data valid test label drop format schema time_column encoder min_count on_error rows "
+    "data valid test label drop format schema time_column encoder min_count numbers on_error rows "
     "embedding_dim recipe embedding_l2 dropout norm learning_rate precision batch_size ensemble "
     "seed device jobs"
 )

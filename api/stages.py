@@ -16,12 +16,14 @@ from dagsmith.data.store import MANIFEST
 from dagsmith.data_command import describe, prepare_log
 from dagsmith.errors import RunError
 from dagsmith.job import Job
+from dagsmith.numbers import ROWS, enters_twice, tried_numbers
 from dagsmith.search import check_limits, make_sampler, run_search
 from dagsmith.training import (
     BASELINES,
     baseline,
     candidate_evaluator,
     fit_recipe,
+    recipe_for,
     search_probes,
     table_training,
     train_shared,
@@ -48,13 +50,30 @@ def stage_data(job: Job) -> dict[str, Any]:
         # Opened where it lies: a store may be larger than what one wants twice.
         dataset = Dataset.open(settings.data)
     else:
-        dataset = prepare_log(settings, job.path / "data", progress)
+        dataset = _prepared(job)
     for name in ("train", "valid", "test"):
         dataset.split(name)
     job.progress.say(describe(dataset))
     inside = dataset.path.is_relative_to(job.path)
     path = dataset.path.relative_to(job.path) if inside else dataset.path.resolve()
     return {"path": str(path), "fingerprint": dataset.fingerprint}
+
+
+def _prepared(job: Job) -> Dataset:
+    """The click log prepared, with its numbers as the settings say or as a trial shows."""
+    settings, progress, folder = job.settings, job.progress.told, job.path / "data"
+    if settings.numbers != "auto":
+        return prepare_log(settings, folder, progress, settings.numbers)
+    dataset = prepare_log(settings, folder, progress, "both")
+    if not enters_twice(dataset.schema):
+        return dataset
+    dataset.split("valid")
+    recipe = recipe_for(settings, min(ROWS, len(dataset.train)))
+    losses = tried_numbers(settings, dataset, recipe, progress)
+    best = min(losses, key=losses.__getitem__)
+    shown = ", ".join(f"{way} {loss:.4f}" for way, loss in losses.items())
+    job.progress.say(f"numbers: {best}, by the validation log loss of a DNN ({shown})")
+    return dataset if best == "both" else prepare_log(settings, folder, progress, best)
 
 
 def stage_recipe(job: Job) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from dagsmith.files import write_text
 from dagsmith.job import Job
 from dagsmith.machine import cores, memory
 from dagsmith.network import WEIGHTS, restore
+from dagsmith.settings import SearchSettings
 from dagsmith.space import Architecture, named_architecture
 from dagsmith.supernet.evaluator import SubnetScoring, SupernetEvaluator
 from dagsmith.supernet.few_epochs import FewEpochsEvaluator
@@ -47,13 +48,17 @@ the shared weights need more of them."""
 
 def base_recipe(job: Job) -> Recipe:
     """The recipe as it was asked for, sized for the data; its penalty is not chosen yet."""
-    settings = job.settings
+    return recipe_for(job.settings, len(job.dataset.train))
+
+
+def recipe_for(settings: SearchSettings, rows: int) -> Recipe:
+    """The recipe as it was asked for, sized for so many training rows."""
     recipe = replace(
         RECIPES[settings.recipe],
         precision=pick_precision(settings.precision, pick_device(settings.device)),
     )
     if settings.recipe == "default":
-        recipe = sized_for(recipe, len(job.dataset.train))
+        recipe = sized_for(recipe, rows)
     given = {
         "epochs": settings.scratch_epochs,
         "batch_size": settings.batch_size,

@@ -157,11 +157,28 @@ class BucketFit(ColumnFit):
         """The encoder."""
         encoder = self._feature.encoder
         assert isinstance(encoder, Buckets)
-        inner = np.linspace(0, 1, encoder.bins + 1)[1:-1]
-        boundaries = np.unique(np.quantile(self._values, inner, method="nearest"))
-        # A boundary at the smallest value would leave the first interval empty.
-        boundaries = boundaries[boundaries > self._values.min()]
+        boundaries = _boundaries(np.sort(self._values), encoder.bins)
         return FittedBuckets(self._feature, boundaries.astype(np.float32))
+
+
+def _boundaries(values: NDArray[np.float32], bins: int) -> NDArray[np.float32]:
+    """Inner boundaries of about `bins` intervals; each begins at its boundary.
+
+    A value that fills an interval alone, such as the 0 of most amounts, has one to itself; what is
+    left of the intervals divides the other values equally.
+    """
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) <= bins:
+        return distinct[1:]
+    full = counts * bins >= len(values)
+    rest = np.repeat(distinct[~full], counts[~full])
+    parts = max(1, bins - 2 * int(full.sum()))
+    quantiles = np.quantile(rest, np.linspace(0, 1, parts + 1)[1:-1], method="nearest")
+    after = np.append(distinct[1:], distinct[-1])[full]
+    found = np.unique(np.concatenate([quantiles, distinct[full], after]))
+    # A boundary at the smallest value would leave the first interval empty.
+    boundaries: NDArray[np.float32] = found[found > distinct[0]]
+    return boundaries
 
 
 class VocabularyFit(ColumnFit):

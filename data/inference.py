@@ -7,7 +7,14 @@ import polars as pl
 
 from dagsmith.data.errors import DatasetError
 from dagsmith.data.reading import FileSource, Paths, Source
-from dagsmith.data.schema import DenseFeature, Encoding, Feature, Label, Schema
+from dagsmith.data.schema import (
+    DenseFeature,
+    Encoding,
+    Feature,
+    Label,
+    Schema,
+    Transform,
+)
 from dagsmith.space.errors import nearest
 
 LABEL_NAMES = ("label", "click", "clicked", "is_click", "target")
@@ -41,10 +48,10 @@ def infer_schema(
     5. Lists, and texts of which a tenth contains ``|``, are multi-valued.
     6. Texts and booleans are categorical; with a different text in every row (of at least
        100) it is an identifier and dropped.
-    7. Fractional numbers are dense.
+    7. Fractional numbers are numbers: ``encoding.numbers`` says how they enter.
     8. Whole numbers are categorical if the name is or ends in ``id``, or if every value
        occurs 20 times on average and the values are a hundredth or more of their range;
-       else dense. So ages and hours are categories, amounts and counts are dense. A column
+       else numbers. So ages and hours are categories, amounts and counts are numbers. A column
        that is named as an id and differs in every row is dropped.
 
     Args:
@@ -94,7 +101,8 @@ def infer_schema(
         if name == label or name in drop:
             continue
         if name in dense:
-            features.append(encoding.dense(name))
+            transform = encoding.transform or _less_skewed(frame[name])
+            features.append(DenseFeature(name, transform))
         elif name in categorical:
             features.append(encoding.single(name))
         elif name in multivalued:
@@ -128,11 +136,13 @@ def _infer(column: pl.Series, encoding: Encoding) -> list[Feature]:
     if isinstance(kind, pl.List | pl.Array):
         return [_multi_valued(column, encoding)]
     if kind.is_float():
-        return [encoding.dense(name)]
+        return encoding.number(name, _less_skewed(present))
     if kind.is_integer():
         if _named_as_id(name):
             return _unless_identifier(column, encoding)
-        return [encoding.single(name) if _looks_like_codes(present) else encoding.dense(name)]
+        if _looks_like_codes(present):
+            return [encoding.single(name)]
+        return encoding.number(name, _less_skewed(present))
     if kind == pl.String and len(present):
         if present.str.contains("|", literal=True).sum() >= MULTI_VALUED_SHARE * len(present):
             return [_multi_valued(column, encoding)]
@@ -157,6 +167,16 @@ def _looks_like_codes(values: pl.Series) -> bool:
     distinct = values.n_unique()
     low, high = int(values.min()), int(values.max())  # type: ignore[arg-type]
     return len(values) >= ROWS_PER_VALUE * distinct and high - low < LARGEST_GAP * distinct
+
+
+def _less_skewed(column: pl.Series) -> Transform:
+    """``log-standardise`` where nothing is negative and logarithms are the less skewed."""
+    values = column.cast(pl.Float64, strict=False).drop_nulls().drop_nans()
+    values = values.filter(values.is_finite())
+    if not len(values) or float(values.min()) < 0:  # type: ignore[arg-type]
+        return "standardise"
+    raw, logarithms = values.skew() or 0.0, values.log1p().skew() or 0.0
+    return "log-standardise" if abs(logarithms) < abs(raw) else "standardise"
 
 
 def _multi_valued(column: pl.Series, encoding: Encoding) -> Feature:

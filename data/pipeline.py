@@ -38,6 +38,7 @@ from dagsmith.data.raw_rows import Progress, RawRows
 from dagsmith.data.schema import (
     Buckets,
     DenseFeature,
+    Feature,
     MultiValuedFeature,
     Schema,
     Vocabulary,
@@ -69,18 +70,18 @@ class Fitted:
 
 def fit(raw: RawRows, schema: Schema, plan: Plan, progress: Progress) -> Fitted:
     """Fit the encoders on the training rows and count the rows of each partition."""
-    fits: dict[str, _Fit] = {}
+    fits: dict[Feature, _Fit] = {}
     for feature in schema.features:
         if isinstance(feature, DenseFeature):
-            fits[feature.name] = DenseFit(feature)
+            fits[feature] = DenseFit(feature)
         elif isinstance(feature.encoder, Buckets):
             assert not isinstance(feature, MultiValuedFeature)
-            fits[feature.name] = BucketFit(feature)
+            fits[feature] = BucketFit(feature)
         elif isinstance(feature.encoder, Vocabulary):
             codes = raw.codes[feature.name]
-            fits[feature.name] = VocabularyFit(feature, feature.encoder, codes)
+            fits[feature] = VocabularyFit(feature, feature.encoder, codes)
         else:
-            fits[feature.name] = HashingFit(feature)
+            fits[feature] = HashingFit(feature)
     trains = np.array([partition.split == "train" for partition in plan.partitions])
     counts = np.zeros(2 * len(plan.partitions), dtype=np.int64)
     dealer = Dealer(plan)
@@ -93,26 +94,27 @@ def fit(raw: RawRows, schema: Schema, plan: Plan, progress: Progress) -> Fitted:
             numbers, codes_ = block.numbers, block.codes
             if len(chosen) < len(partition):
                 numbers, codes_ = numbers.take(chosen, axis=1), codes_.take(chosen, axis=1)
-            for name, fitting in fits.items():
-                place = raw.places[name]
+            for feature, fitting in fits.items():
+                place = raw.places[feature.name]
                 fitting.update(numbers[place.rows][0] if place.numbers else codes_[place.rows])
         done += len(partition)
         progress("fit", done, raw.spill.rows)
-    dropped = tuple(name for name, fitting in fits.items() if fitting.empty)
+    empty = (feature.name for feature, fitting in fits.items() if fitting.empty)
+    dropped = tuple(dict.fromkeys(empty))
     for name in dropped:
         _log.warning("column %r has no value in the training rows: dropped", name)
-    if len(dropped) == len(fits):
+    if all(fitting.empty for fitting in fits.values()):
         raise DatasetError("every feature column is empty in the training rows")
     dense: list[FittedDense] = []
     sparse: list[FittedSparse] = []
     tables: dict[str, NDArray[np.int32]] = {}
-    for name, fitting in fits.items():
+    for feature, fitting in fits.items():
         if fitting.empty:
             continue
         if isinstance(fitting, DenseFit):
             dense.append(fitting.fitted())
         elif isinstance(fitting, VocabularyFit):
-            vocabulary, tables[name] = fitting.fitted()
+            vocabulary, tables[feature.name] = fitting.fitted()
             sparse.append(vocabulary)
         else:
             sparse.append(fitting.fitted())

@@ -223,6 +223,8 @@ def _empty_rows(schema: Schema, file: Path) -> RawRows:
     numbers = columns = 0
     for feature in schema.features:
         if feature.name in schema.numeric:
+            if feature.name in places:
+                continue
             places[feature.name] = Place(True, slice(numbers, numbers + 1))
             numbers += 1
             continue

@@ -11,6 +11,8 @@ from dagsmith.data.errors import DatasetError
 from dagsmith.space.errors import nearest
 
 Transform = Literal["none", "log", "standardise", "log-standardise", "min-max"]
+Numbers = Literal["dense", "buckets", "both"]
+NUMBERS: tuple[Numbers, ...] = ("dense", "buckets", "both")
 TRANSFORMS: tuple[str, ...] = get_args(Transform)
 
 
@@ -151,6 +153,8 @@ class Label:
 class Schema:
     """Label and features of a click log, readable from and writable to JSON.
 
+    A number may be two features, dense and in buckets.
+
     Attributes:
         label: The column to predict.
         features: Features in the order of the encoded columns.
@@ -169,12 +173,19 @@ class Schema:
     missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [feature.name for feature in self.features]
-        for name in names:
-            if names.count(name) > 1:
-                raise DatasetError(f"schema: feature {name!r} is given twice")
+        seen: dict[str, Feature] = {}
+        for feature in self.features:
+            name = feature.name
             if name == self.label.column:
                 raise DatasetError(f"schema: column {name!r} is both the label and a feature")
+            if name in seen and {_reading(feature), _reading(seen[name])} != {"dense", "buckets"}:
+                raise DatasetError(
+                    f"schema: feature {name!r} is given twice; only a number may be, dense and in "
+                    "buckets"
+                )
+            seen[name] = feature
+        if len(self.features) > len(seen) + len({f.name for f in self.dense} & self._in_buckets):
+            raise DatasetError("schema: a feature is given more than twice")
 
     @property
     def dense(self) -> tuple[DenseFeature, ...]:
@@ -187,14 +198,13 @@ class Schema:
         return tuple(f for f in self.features if not isinstance(f, DenseFeature))
 
     @property
+    def _in_buckets(self) -> frozenset[str]:
+        return frozenset(f.name for f in self.sparse if isinstance(f.encoder, Buckets))
+
+    @property
     def numeric(self) -> frozenset[str]:
         """Names of the features that are read as numbers."""
-        return frozenset(
-            f.name
-            for f in self.features
-            if isinstance(f, DenseFeature)
-            or (isinstance(f, CategoricalFeature) and isinstance(f.encoder, Buckets))
-        )
+        return frozenset(f.name for f in self.dense) | self._in_buckets
 
     def without(self, names: Sequence[str]) -> "Schema":
         """The same schema without some of its features."""
@@ -260,7 +270,11 @@ class Encoding:
         min_count: Of a vocabulary.
         max_size: Of a vocabulary.
         buckets: Of hashing, per field.
-        transform: Of the dense features.
+        transform: Of the dense features; None is ``log`` in a named format, and what makes an
+            inferred column less skewed, ``standardise`` or ``log-standardise``.
+        numbers: What an inferred number is: a dense feature, a categorical one by ``Buckets``, or
+            both.
+        bins: Of these buckets.
         max_length: Of multi-valued features; None takes it from the sample.
     """
 
@@ -268,7 +282,9 @@ class Encoding:
     min_count: int = 1
     max_size: int | None = None
     buckets: int = 100_000
-    transform: Transform = "log"
+    transform: Transform | None = None
+    numbers: Numbers = "dense"
+    bins: int = 128
     max_length: int | None = None
 
     def __post_init__(self) -> None:
@@ -276,8 +292,11 @@ class Encoding:
             raise DatasetError(
                 f"encoding: categorical must be 'vocabulary' or 'hashing', not {self.categorical!r}"
             )
+        if self.numbers not in NUMBERS:
+            raise DatasetError(f"encoding: numbers is {self.numbers!r}; expected one of {NUMBERS}")
         self.encoder()
         self.dense("")
+        Buckets(self.bins)
 
     def encoder(self) -> Vocabulary | Hashing:
         """The encoder of a categorical feature."""
@@ -286,8 +305,17 @@ class Encoding:
         return Vocabulary(self.min_count, self.max_size)
 
     def dense(self, name: str) -> DenseFeature:
-        """A dense feature."""
-        return DenseFeature(name, self.transform)
+        """A dense feature of a named format."""
+        return DenseFeature(name, self.transform or "log")
+
+    def number(self, name: str, transform: Transform) -> list[Feature]:
+        """The features of an inferred number; `transform` is taken where none was asked for."""
+        found: list[Feature] = []
+        if self.numbers != "buckets":
+            found.append(DenseFeature(name, self.transform or transform))
+        if self.numbers != "dense":
+            found.append(CategoricalFeature(name, Buckets(self.bins)))
+        return found
 
     def single(self, name: str) -> CategoricalFeature:
         """A categorical feature with one value."""
@@ -296,6 +324,12 @@ class Encoding:
     def multiple(self, name: str, separator: str, max_length: int = 8) -> MultiValuedFeature:
         """A multi-valued feature; ``max_length`` is what the sample suggests."""
         return MultiValuedFeature(name, self.encoder(), separator, self.max_length or max_length)
+
+
+def _reading(feature: Feature) -> str:
+    if isinstance(feature, DenseFeature):
+        return "dense"
+    return "buckets" if isinstance(feature.encoder, Buckets) else "text"
 
 
 ENCODERS: dict[str, type[Vocabulary] | type[Hashing] | type[Buckets]] = {

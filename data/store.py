@@ -2,7 +2,8 @@
 
 import copy
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +15,7 @@ from dagsmith.data.batch import Batch, batch_rows
 from dagsmith.data.encoders import Encoders, SparseField
 from dagsmith.data.errors import DatasetError
 from dagsmith.data.reading import file_digest
-from dagsmith.data.schema import Schema
+from dagsmith.data.schema import DenseFeature, Schema
 from dagsmith.space.errors import nearest
 
 FORMAT_VERSION = 1
@@ -159,7 +160,7 @@ class Dataset:
             whole = splits[entry["split"]]
             splits[entry["name"]] = whole.part(entry["start"], entry["stop"], entry["name"])
         self.splits: Mapping[str, Split] = MappingProxyType(splits)
-        self._drawn: tuple[dict[str, int | None], int] | None = None
+        self._views: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
     @classmethod
     def open(cls, path: str | Path) -> "Dataset":
@@ -232,10 +233,28 @@ class Dataset:
                 chosen = rng.choice(len(whole), most, replace=False, shuffle=False)
                 part = whole.take(np.sort(chosen))
                 splits[name] = Split(part.dense, part.sparse, part.label)
-        smaller = copy.copy(self)
-        smaller.splits = MappingProxyType(splits)
-        smaller._drawn = (dict(rows), seed)
-        return smaller
+        return self._view("drawn", {"rows": dict(rows), "seed": seed}, splits)
+
+    def without_dense(self) -> "Dataset":
+        """The data set without its dense features."""
+        encoders = self.encoders
+        kept = tuple(f for f in self.schema.features if not isinstance(f, DenseFeature))
+        splits = {
+            name: Split(split.dense[:, :0], split.sparse, split.label)
+            for name, split in self.splits.items()
+        }
+        found = self._view("without_dense", {}, splits)
+        found.encoders = Encoders(replace(self.schema, features=kept), (), encoders.sparse)
+        return found
+
+    def _view(
+        self, method: str, arguments: Mapping[str, Any], splits: Mapping[str, Split]
+    ) -> "Dataset":
+        """Another view of the same folder, by a method that opens it again elsewhere."""
+        found = copy.copy(self)
+        found.splits = MappingProxyType(dict(splits))
+        found._views = (*self._views, (method, arguments))
+        return found
 
     def verify(self) -> None:
         """Read everything and compare it with the digests of the day it was written.
@@ -248,9 +267,7 @@ class Dataset:
                 raise DatasetError(f"{self.path / name}: the content was changed after preparation")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._drawn is not None:
-            return _open_drawn, (self.path, *self._drawn)
-        return Dataset.open, (self.path,)
+        return _open_view, (self.path, self._views)
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{name} {len(split):,}" for name, split in self.splits.items())
@@ -289,8 +306,11 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _open_drawn(path: Path, rows: Mapping[str, int | None], seed: int) -> Dataset:
-    return Dataset.open(path).drawn(rows, seed=seed)
+def _open_view(path: Path, views: Sequence[tuple[str, Mapping[str, Any]]]) -> Dataset:
+    dataset = Dataset.open(path)
+    for method, arguments in views:
+        dataset = getattr(dataset, method)(**arguments)
+    return dataset
 
 
 def _open_split(path: str, name: str) -> Split:
