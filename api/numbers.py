@@ -47,9 +47,8 @@ def tried_numbers(
     """
     smaller = dataset.drawn({"train": ROWS, "valid": ROWS}, seed=settings.seed)
     ways: dict[Numbers, Dataset] = {"both": smaller, "buckets": smaller.without_dense()}
-    penalties = (recipe.embedding_l2,)
-    if settings.embedding_l2 is None and recipe.embedding_l2:
-        penalties = PENALTIES
+    given = settings.embedding_l2 is not None or not recipe.embedding_l2
+    penalties = (recipe.embedding_l2,) if given else PENALTIES
     trials = [(way, penalty) for way in ways for penalty in penalties]
     found: dict[Numbers, float] = dict.fromkeys(ways, math.inf)
     for done, (way, penalty) in enumerate(trials):

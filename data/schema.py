@@ -173,19 +173,19 @@ class Schema:
     missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        seen: dict[str, Feature] = {}
+        ways: dict[str, list[str]] = {}
         for feature in self.features:
-            name = feature.name
-            if name == self.label.column:
-                raise DatasetError(f"schema: column {name!r} is both the label and a feature")
-            if name in seen and {_reading(feature), _reading(seen[name])} != {"dense", "buckets"}:
+            if feature.name == self.label.column:
                 raise DatasetError(
-                    f"schema: feature {name!r} is given twice; only a number may be, dense and in "
-                    "buckets"
+                    f"schema: column {feature.name!r} is both the label and a feature"
                 )
-            seen[name] = feature
-        if len(self.features) > len(seen) + len({f.name for f in self.dense} & self._in_buckets):
-            raise DatasetError("schema: a feature is given more than twice")
+            ways.setdefault(feature.name, []).append(_way(feature))
+        for name, found in ways.items():
+            if len(found) > 1 and sorted(found) != ["buckets", "dense"]:
+                raise DatasetError(
+                    f"schema: feature {name!r} is given twice, which only a number may be: dense "
+                    "and in buckets"
+                )
 
     @property
     def dense(self) -> tuple[DenseFeature, ...]:
@@ -198,13 +198,9 @@ class Schema:
         return tuple(f for f in self.features if not isinstance(f, DenseFeature))
 
     @property
-    def _in_buckets(self) -> frozenset[str]:
-        return frozenset(f.name for f in self.sparse if isinstance(f.encoder, Buckets))
-
-    @property
     def numeric(self) -> frozenset[str]:
         """Names of the features that are read as numbers."""
-        return frozenset(f.name for f in self.dense) | self._in_buckets
+        return frozenset(f.name for f in self.features if _way(f) != "text")
 
     def without(self, names: Sequence[str]) -> "Schema":
         """The same schema without some of its features."""
@@ -326,7 +322,7 @@ class Encoding:
         return MultiValuedFeature(name, self.encoder(), separator, self.max_length or max_length)
 
 
-def _reading(feature: Feature) -> str:
+def _way(feature: Feature) -> str:
     if isinstance(feature, DenseFeature):
         return "dense"
     return "buckets" if isinstance(feature.encoder, Buckets) else "text"

@@ -94,6 +94,23 @@ def test_buckets_hold_equal_shares_even_of_a_sample(monkeypatch: pytest.MonkeyPa
     assert np.abs(shares[1:] - 0.25).max() < 0.04
 
 
+def test_a_value_that_fills_a_bucket_has_one_to_itself() -> None:
+    fitted = BucketFit(CategoricalFeature("x", Buckets(20)))
+    rng = np.random.default_rng(0)
+    amounts = rng.uniform(1, 100, 3000)
+    values = np.concatenate([np.zeros(6000), np.full(1000, 50.0), amounts]).astype(np.float32)
+    fitted.update(rng.permutation(values))
+    encoder = fitted.fitted()
+    for alone in (0.0, 50.0):
+        ids = encoder.ids(values)
+        [own] = set(encoder.ids(np.array([alone], dtype=np.float32)).tolist())
+        assert set(values[ids == own].tolist()) == {alone}
+    # The others share what is left of the twenty equally.
+    assert 16 <= encoder.cardinality - 1 <= 20
+    counts = np.bincount(encoder.ids(amounts.astype(np.float32)))
+    assert counts[counts > 0].max() < 2 * 3000 / 14
+
+
 def test_buckets_of_few_values_are_merged() -> None:
     fitted = BucketFit(CategoricalFeature("x", Buckets(8)))
     fitted.update(np.array([0, 0, 0, 0, 1, 1, 2, 2, np.nan], dtype=np.float32))

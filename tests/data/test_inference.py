@@ -3,8 +3,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 
 from dagsmith.data import (
+    Buckets,
     CategoricalFeature,
     DatasetError,
     DenseFeature,
@@ -47,10 +49,10 @@ def test_every_rule(table: pl.DataFrame, caplog: pytest.LogCaptureFixture) -> No
     assert schema.label == Label("click")
     assert schema.features == (
         CategoricalFeature("user_id"),
-        DenseFeature("price"),
+        DenseFeature("price", "standardise"),
         CategoricalFeature("age"),
-        DenseFeature("gain"),
-        DenseFeature("weight"),
+        DenseFeature("gain", "log-standardise"),
+        DenseFeature("weight", "standardise"),
         CategoricalFeature("device"),
         CategoricalFeature("member"),
         MultiValuedFeature("tags", max_length=3),
@@ -60,6 +62,37 @@ def test_every_rule(table: pl.DataFrame, caplog: pytest.LogCaptureFixture) -> No
     )
     dropped = {record.args[0] for record in caplog.records if isinstance(record.args, tuple)}
     assert dropped == {"row", "session_id", "when"}
+
+
+def test_numbers_are_features_of_the_kind_that_was_asked_for(table: pl.DataFrame) -> None:
+    buckets = CategoricalFeature("price", Buckets(32))
+    for numbers, expected in (
+        ("dense", [DenseFeature("price", "standardise")]),
+        ("buckets", [buckets]),
+        ("both", [DenseFeature("price", "standardise"), buckets]),
+    ):
+        schema = infer_schema(table, encoding=Encoding(numbers=numbers, bins=32))  # type: ignore[arg-type]
+        assert [f for f in schema.features if f.name == "price"] == expected
+    with pytest.raises(DatasetError, match="numbers is 'bins'"):
+        Encoding(numbers="bins")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("values", "transform"),
+    [
+        (np.random.default_rng(0).normal(size=500), "standardise"),
+        (np.random.default_rng(0).lognormal(3, 2, size=500), "log-standardise"),
+        (np.random.default_rng(0).uniform(1.6e9, 1.7e9, size=500), "standardise"),
+        (np.array([np.nan, np.inf, 0.5, 0.25] * 100), "standardise"),
+        (np.full(300, np.nan), "standardise"),
+    ],
+    ids=["signed", "skewed", "times", "with gaps", "empty"],
+)
+def test_the_transform_makes_a_number_less_skewed(
+    values: NDArray[np.float64], transform: str
+) -> None:
+    frame = pl.DataFrame({"click": [0, 1] * (len(values) // 2), "x": values})
+    assert infer_schema(frame).features == (DenseFeature("x", transform),)  # type: ignore[arg-type]
 
 
 def test_what_is_said_goes_before_what_is_guessed(table: pl.DataFrame) -> None:

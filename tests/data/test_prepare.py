@@ -22,6 +22,7 @@ from dagsmith.data import (
     Dataset,
     DatasetError,
     DenseFeature,
+    Encoders,
     Encoding,
     Label,
     MultiValuedFeature,
@@ -432,3 +433,32 @@ def test_progress_reaches_its_total(click_log: pl.DataFrame, tmp_path: Path) -> 
     for steps in seen.values():
         assert steps[-1][0] == steps[-1][1]
         assert steps == sorted(steps)
+
+
+def test_a_number_may_be_dense_and_in_buckets(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame(
+        {"click": rng.integers(0, 2, 400), "x": rng.normal(size=400), "y": [None, 0.5] * 200}
+    )
+    encoding = Encoding(numbers="both", bins=8)
+    dataset = prepare(frame, tmp_path / "both", encoding=encoding)
+    assert dataset.dense_features == ("x", "y")
+    assert [field.name for field in dataset.fields] == ["x", "y"]
+    apart = {
+        numbers: prepare(frame, tmp_path / numbers, encoding=Encoding(numbers=numbers, bins=8))
+        for numbers in ("dense", "buckets")
+    }
+    np.testing.assert_array_equal(dataset.train.dense, apart["dense"].train.dense)
+    np.testing.assert_array_equal(dataset.train.sparse, apart["buckets"].train.sparse)
+    served = Encoders.load(tmp_path / "both" / "encoders").encode(frame)
+    assert served.dense.shape == (400, 2)
+    assert np.ptp(served.sparse, axis=0).tolist() == [7, 1]
+    with pytest.raises(DatasetError, match=r"column 'x' is 'much', a number is expected"):
+        Encoders.load(tmp_path / "both" / "encoders").encode(pl.DataFrame({"x": "much", "y": 1}))
+
+
+def test_a_column_without_a_number_is_dropped_both_ways(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"click": [0, 1] * 50, "x": np.linspace(0, 1, 100), "y": [np.nan] * 100})
+    dataset = prepare(frame, tmp_path / "out", encoding=Encoding(numbers="both"))
+    assert dataset.dense_features == ("x",)
+    assert dataset.metadata["dropped"] == ["y"]

@@ -66,6 +66,10 @@ def test_short_forms_are_read(tmp_path: Path) -> None:
         ({"features": [{"kind": "dense", "name": "y"}]}, "'y' is both the label and a feature"),
         ({"features": [{"kind": "dense", "name": "a"}] * 2}, "feature 'a' is given twice"),
         (
+            {"features": [{"kind": kind, "name": "a"} for kind in ("dense", "categorical")]},
+            "'a' is given twice, which only a number may be: dense and in buckets",
+        ),
+        (
             {"features": [{"kind": "categorical", "name": "a", "encoder": "hashin"}]},
             "feature 'a': unknown encoder 'hashin'; did you mean 'hashing'?",
         ),

@@ -157,3 +157,16 @@ def test_some_rows_of_a_data_set(folder: Path) -> None:
     assert dataset.drawn({"train": 10**9}).train is dataset.train
     with pytest.raises(DatasetError, match="no split 'training'"):
         dataset.drawn({"training": 3})
+
+
+def test_a_data_set_without_its_dense_features(folder: Path) -> None:
+    dataset = Dataset.open(folder)
+    assert dataset.dense_features
+    bare = dataset.without_dense().drawn({"train": 7}, seed=1)
+    assert bare.dense_features == ()
+    assert bare.fields == dataset.fields
+    assert bare.train.dense.shape == (7, 0)
+    assert dataset.train.dense.shape[1] == len(dataset.dense_features)
+    again = pickle.loads(pickle.dumps(bare))
+    assert again.dense_features == ()
+    np.testing.assert_array_equal(again.train.sparse, bare.train.sparse)
