@@ -19,7 +19,11 @@ from dagsmith.errors import RunError
 from dagsmith.files import write_text
 
 FORMAT = "dagsmith.run/1"
-CHANGEABLE: Mapping[str, str | None] = {"trials": "search", "jobs": None}
+CHANGEABLE: Mapping[str, str | None] = {
+    "trials": "search",
+    "search_minutes": "search",
+    "jobs": None,
+}
 """Settings that may change as long as a stage is not finished (None: at any time)."""
 
 

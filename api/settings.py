@@ -103,6 +103,9 @@ class SearchSettings:
     supernet_batch_size: int | None = _option(None, "rows per supernet step; else the recipe's")
     batch_size: int | None = _option(None, "rows per step from scratch; else the recipe's")
     trials: int = _option(100, "architectures to evaluate")
+    search_minutes: int | None = _option(
+        None, "minutes after which no further architecture is evaluated; else all trials are"
+    )
     initial: int | None = _option(None, "how many of them at random first; else 32, or a quarter")
     sampler: str = _option("mh", "who proposes architectures", SAMPLERS)
     objectives: str = _option("logloss", "what to optimise, such as logloss,flops")

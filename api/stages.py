@@ -127,12 +127,18 @@ def stage_search(job: Job) -> dict[str, Any]:
         pages=job.pages,
         limits=job.limits,
         first=np.stack(list(job.handmade.values())) if job.handmade else None,
+        timeout=_seconds_left(job),
         at_once=AT_ONCE * trainings_at_once(job) if job.evaluator != "supernet" else 1,
     )
     if summary.failed == summary.evaluated:
         raise RunError(f"all {summary.evaluated} evaluations failed; the study says why")
     if summary.failed:
         job.progress.say(f"search: {summary.failed} of {summary.evaluated} evaluations failed")
+    if summary.timed_out:
+        job.progress.say(
+            f"search: {summary.evaluated} of {settings.trials} trials within "
+            f"{settings.search_minutes} minutes"
+        )
     if summary.exhausted:
         job.progress.say(f"search: the space has no more than {summary.evaluated} architectures")
     versions = {"predictor_versions": start.versions} if start else {}
@@ -142,6 +148,12 @@ def stage_search(job: Job) -> dict[str, Any]:
         "rounds": summary.rounds,
         **versions,
     }
+
+
+def _seconds_left(job: Job) -> float | None:
+    """For the search, what its earlier starts took counted; None if nothing limits it."""
+    minutes = job.settings.search_minutes
+    return None if minutes is None else max(0.0, 60 * minutes - job.directory.seconds("search"))
 
 
 def stage_baselines(job: Job) -> dict[str, Any]:

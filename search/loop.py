@@ -50,6 +50,7 @@ class SearchSummary:
         added: how many this call evaluated.
         rounds: rounds begun so far; round 0 is the initial design.
         exhausted: whether the space had no more architectures to offer.
+        timed_out: whether time was up before all were evaluated.
         proposing_s: seconds this call spent on proposals, fitting included.
         evaluating_s: seconds it spent in the evaluator.
         waiting_s: seconds it spent waiting for other workers.
@@ -61,6 +62,7 @@ class SearchSummary:
     added: int
     rounds: int
     exhausted: bool
+    timed_out: bool
     proposing_s: float
     evaluating_s: float
     waiting_s: float
@@ -84,6 +86,7 @@ def run_search(
     limits: Sequence[CostLimit] = (),
     first: Genotypes | None = None,
     at_once: int = 1,
+    timeout: float | None = None,
 ) -> SearchSummary:
     """Evaluate architectures until the study holds `trials` of them.
 
@@ -123,6 +126,8 @@ def run_search(
             evaluated before all others, in this order, ``[count, slots]``.
         at_once: architectures that the evaluator is asked for together; one that trains them side
             by side then has something to do for every core. The trials do not depend on it.
+        timeout: seconds after which this call begins no further evaluation; what it has begun it
+            finishes. Of a study without any evaluation it makes the first in any case.
 
     Raises:
         SearchError: a setting out of range, or an evaluation that lacks an objective.
@@ -133,6 +138,8 @@ def run_search(
     for name, value in counts.items():
         if value < 1:
             raise SearchError(f"{name} is {value}; expected at least 1")
+    if timeout is not None and not timeout >= 0:
+        raise SearchError(f"timeout is {timeout}; expected at least 0 seconds")
     if seed < 0:
         raise SearchError(f"seed is {seed}; expected at least 0")
     if design not in DESIGNS:
@@ -149,7 +156,7 @@ def run_search(
         evaluator.fidelity,
         None if first is None else space.check(first),
     )
-    search = _Search(study, space, evaluator, proposing, progress, pages, at_once)
+    search = _Search(study, space, evaluator, proposing, progress, pages, at_once, timeout)
     return search.run(trials, [initial, batch])
 
 
@@ -165,9 +172,10 @@ class _Search:
         progress: Progress | None,
         pages: "StudyPages | None",
         at_once: int,
+        timeout: float | None,
     ) -> None:
         self._study, self._evaluator, self._pages = study, evaluator, pages
-        self._at_once = at_once
+        self._at_once, self._timeout = at_once, timeout
         self._progress = progress or (lambda stage, done, total: None)
         self._writer = TrialWriter(study, space, study_objectives(study))
         self._proposals = proposals
@@ -184,7 +192,7 @@ class _Search:
         added = 0
         self._read_last_round()
         self._progress("search", ledger.evaluated, trials)
-        while ledger.evaluated < trials:
+        while ledger.evaluated < trials and not self._late:
             if ledger.evaluated + ledger.in_progress >= trials:
                 # The others are about to finish; should one die, its part is taken up here.
                 self._wait()
@@ -205,6 +213,7 @@ class _Search:
             added=added,
             rounds=ledger.last_round + 1,
             exhausted=self._exhausted,
+            timed_out=self._late and ledger.evaluated < trials,
             proposing_s=self._proposing,
             evaluating_s=self._evaluating,
             waiting_s=self._waiting,
@@ -214,6 +223,12 @@ class _Search:
             - self._evaluating
             - self._waiting,
         )
+
+    @property
+    def _late(self) -> bool:
+        if self._timeout is None or not self._ledger.evaluated:
+            return False
+        return time.perf_counter() - self._began >= self._timeout
 
     def _show(self, *, final: bool = False) -> None:
         pages = self._pages

@@ -22,6 +22,7 @@ from dagsmith.search import (
     Objective,
     PredictorFactory,
     SearchError,
+    SearchSummary,
     make_sampler,
     open_study,
     run_search,
@@ -136,6 +137,44 @@ def test_one_architecture_is_one_trial_with_all_that_is_known(
         if trial.number >= 8:
             assert notes["predicted.flops"] == flops
             assert notes["predicted.logloss"] != trial.values[0]
+
+
+def test_a_search_ends_by_the_clock_and_goes_on_without_it(
+    monkeypatch: pytest.MonkeyPatch, space: SearchSpace, evaluator: Callable
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("dagsmith.search.loop.time.perf_counter", lambda: now)
+
+    def two_seconds(call: int) -> None:
+        nonlocal now
+        now += 2
+
+    def run(study: optuna.Study, timeout: float | None) -> SearchSummary:
+        return run_search(
+            study,
+            space,
+            evaluator(after=two_seconds),
+            sampler=lambda seed: make_sampler("random", space, seed, initial=4),
+            trials=9,
+            initial=4,
+            batch=3,
+            timeout=timeout,
+        )
+
+    def begun(name: str) -> optuna.Study:
+        return open_study(in_memory(), name, space, (Objective("logloss", "minimize"),))
+
+    study, whole = begun("a"), begun("b")
+    first = run(study, 9)
+    assert (first.evaluated, first.timed_out) == (5, True)
+    assert run(study, 0).added == 0
+    last = run(study, None)
+    assert (last.evaluated, last.added, last.timed_out) == (9, 4, False)
+    assert run(whole, 0).evaluated == 1
+    assert not run(whole, 100).timed_out
+    assert story(study) == story(whole)
+    with pytest.raises(SearchError, match="timeout is -1; expected at least 0 seconds"):
+        run(study, -1)
 
 
 @pytest.mark.parametrize("sampler", ["mh", "evolution", "random", "tpe", "nsga2", "qmc"])
