@@ -13,6 +13,7 @@ from dagsmith.data.schema import Numbers
 from dagsmith.progress import Progress
 from dagsmith.settings import SearchSettings
 from dagsmith.space import named_architecture
+from dagsmith.supernet.metrics import MetricError
 from dagsmith.supernet.network import Network
 from dagsmith.supernet.recipes import Recipe
 from dagsmith.supernet.scratch import train_scratch
@@ -71,7 +72,7 @@ def tried_numbers(
                 device=settings.device,
                 splits=("valid",),
             )
-        except TrainingError:
+        except (TrainingError, MetricError):
             continue
         found[way] = min(found[way], trained.metrics["valid"]["logloss"])
     progress("numbers", len(trials), len(trials))

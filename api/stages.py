@@ -65,7 +65,8 @@ def _prepared(job: Job) -> Dataset:
     if settings.numbers != "auto":
         return prepare_log(settings, folder, progress, settings.numbers)
     dataset = prepare_log(settings, folder, progress, "both")
-    if not enters_twice(dataset.schema):
+    # What a schema says is meant so.
+    if settings.schema or not enters_twice(dataset.schema):
         return dataset
     dataset.split("valid")
     recipe = recipe_for(settings, min(ROWS, len(dataset.train)))

@@ -58,7 +58,7 @@ def train_models(
     found = {_name(model): _read(model) for model in models}
     if len(found) != len(models):
         raise RunError(f"models are {', '.join(models)}; expected different names")
-    used = settings.to_dict()
+    used, defaults = settings.to_dict(), SearchSettings().to_dict()
     directory = RunDirectory(
         out,
         {
@@ -66,6 +66,7 @@ def train_models(
             "models": _identity(found),
             **{key: used[key] for key in TRAIN_SETTINGS},
         },
+        {key: defaults[key] for key in TRAIN_SETTINGS},
     )
     job = Job(settings, directory, shown)
     with directory.lock():
