@@ -334,7 +334,9 @@ class _Search:
 
     def _give_way(self, trial: int) -> None:
         reason = "another worker evaluates the same architecture"
-        patiently(lambda: self._writer.interrupt(trial, reason))
+        # Taken for dead meanwhile, it is interrupted already.
+        with suppress(UpdateFinishedTrialError):
+            patiently(lambda: self._writer.interrupt(trial, reason))
         self._refresh()
 
     def _finish(self, trial: int, candidate: Candidate, evaluation: Evaluation) -> bool:

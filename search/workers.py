@@ -4,8 +4,10 @@ import os
 import socket
 import uuid
 import warnings
+from contextlib import suppress
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from dagsmith.search.quiet import quiet
@@ -35,8 +37,10 @@ def release_dead_trials(study: optuna.Study) -> list[FrozenTrial]:
     for trial in study.get_trials(deepcopy=False, states=running):
         if gone(str(trial.user_attrs.get(WORKER, ""))):
             reason = "the process that evaluated it ended"
-            study._storage.set_trial_user_attr(trial._trial_id, INTERRUPTED, reason)
-            study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
+            # Another worker may be releasing the same one.
+            with suppress(UpdateFinishedTrialError):
+                study._storage.set_trial_user_attr(trial._trial_id, INTERRUPTED, reason)
+                study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
     alive = {trial.number for trial in study.get_trials(deepcopy=False, states=running)}
     return [t for t in before if t.number not in alive and ROUND in t.user_attrs]
 
