@@ -51,12 +51,10 @@ def prepare_command(words: Sequence[str]) -> int:
 
 
 def prepare_log(
-    settings: SearchSettings, out: str | Path, progress: Progress, numbers: str
+    settings: SearchSettings, out: str | Path, progress: Progress, numbers: Numbers
 ) -> Dataset:
-    """Prepare the click log that a search was given, with numbers in one of `NUMBERS`."""
-    encoding = Encoding(
-        _encoder(settings.encoder), min_count=settings.min_count, numbers=_numbers(numbers)
-    )
+    """Prepare the click log that a search was given, with its numbers entering so."""
+    encoding = Encoding(_encoder(settings.encoder), min_count=settings.min_count, numbers=numbers)
     return prepare(
         settings.data,
         out,
@@ -155,7 +153,7 @@ def _encoding(values: argparse.Namespace) -> Encoding:
         min_count=values.min_count,
         buckets=values.buckets,
         transform=values.transform,
-        numbers=_numbers(values.numbers),
+        numbers=values.numbers,
     )
 
 
@@ -163,13 +161,6 @@ def _encoder(name: str) -> Literal["vocabulary", "hashing"]:
     if name not in ENCODERS:
         raise DatasetError(f"encoder is {name!r}; expected one of {', '.join(ENCODERS)}")
     return "hashing" if name == "hashing" else "vocabulary"
-
-
-def _numbers(name: str) -> Numbers:
-    for known in NUMBERS:
-        if name == known:
-            return known
-    raise DatasetError(f"numbers is {name!r}; expected one of {', '.join(NUMBERS)}")
 
 
 def _on_error(name: str) -> Literal["raise", "skip"]:

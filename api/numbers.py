@@ -15,9 +15,9 @@ from dagsmith.settings import SearchSettings
 from dagsmith.space import named_architecture
 from dagsmith.supernet.metrics import MetricError
 from dagsmith.supernet.network import Network
-from dagsmith.supernet.recipes import Recipe
 from dagsmith.supernet.scratch import train_scratch
 from dagsmith.supernet.train_supernet import TrainingError
+from dagsmith.training import recipe_for
 
 PENALTIES = (0.1, 0.01)
 """Embedding penalties of the trials, unless it is given: which way is better may hang on it."""
@@ -33,14 +33,13 @@ def enters_twice(schema: Schema) -> bool:
 
 
 def tried_numbers(
-    settings: SearchSettings, dataset: Dataset, recipe: Recipe, progress: Progress
+    settings: SearchSettings, dataset: Dataset, progress: Progress
 ) -> dict[Numbers, float]:
     """Validation log loss of a DNN with numbers both ways and in buckets only.
 
     Args:
         settings: the search's.
         dataset: with numbers both ways.
-        recipe: how to train; the penalty is not chosen yet.
         progress: told ``("numbers", trials done, trials)``.
 
     Returns:
@@ -48,6 +47,7 @@ def tried_numbers(
     """
     smaller = dataset.drawn({"train": ROWS, "valid": ROWS}, seed=settings.seed)
     ways: dict[Numbers, Dataset] = {"both": smaller, "buckets": smaller.without_dense()}
+    recipe = recipe_for(settings, len(smaller.train))
     given = settings.embedding_l2 is not None or not recipe.embedding_l2
     penalties = (recipe.embedding_l2,) if given else PENALTIES
     trials = [(way, penalty) for way in ways for penalty in penalties]

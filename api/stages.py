@@ -6,24 +6,24 @@ run's directory. A stage that is started again goes on from what it left there.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from dagsmith.champion_start import ChampionStart
 from dagsmith.data import Dataset, prepare_synthetic
+from dagsmith.data.schema import Numbers
 from dagsmith.data.store import MANIFEST
 from dagsmith.data_command import describe, prepare_log
 from dagsmith.errors import RunError
 from dagsmith.job import Job
-from dagsmith.numbers import ROWS, enters_twice, tried_numbers
+from dagsmith.numbers import enters_twice, tried_numbers
 from dagsmith.search import check_limits, make_sampler, run_search
 from dagsmith.training import (
     BASELINES,
     baseline,
     candidate_evaluator,
     fit_recipe,
-    recipe_for,
     search_probes,
     table_training,
     train_shared,
@@ -63,14 +63,12 @@ def _prepared(job: Job) -> Dataset:
     """The click log prepared, with its numbers as the settings say or as a trial shows."""
     settings, progress, folder = job.settings, job.progress.told, job.path / "data"
     if settings.numbers != "auto":
-        return prepare_log(settings, folder, progress, settings.numbers)
+        return prepare_log(settings, folder, progress, cast("Numbers", settings.numbers))
     dataset = prepare_log(settings, folder, progress, "both")
     # What a schema says is meant so.
     if settings.schema or not enters_twice(dataset.schema):
         return dataset
-    dataset.split("valid")
-    recipe = recipe_for(settings, min(ROWS, len(dataset.train)))
-    losses = tried_numbers(settings, dataset, recipe, progress)
+    losses = tried_numbers(settings, dataset, progress)
     best = min(losses, key=losses.__getitem__)
     shown = ", ".join(f"{way} {loss:.4f}" for way, loss in losses.items())
     job.progress.say(f"numbers: {best}, by the validation log loss of a DNN ({shown})")

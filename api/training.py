@@ -21,7 +21,7 @@ from dagsmith.supernet.evaluator import SubnetScoring, SupernetEvaluator
 from dagsmith.supernet.few_epochs import FewEpochsEvaluator
 from dagsmith.supernet.inputs import pick_device
 from dagsmith.supernet.latency import MeasuredLatency, WithLatency
-from dagsmith.supernet.penalty import Losses, choose_penalties
+from dagsmith.supernet.penalty import Losses, PenaltyChoice, choose_penalties
 from dagsmith.supernet.precision import pick_precision
 from dagsmith.supernet.ranks import torchrun_ranks
 from dagsmith.supernet.recipes import RECIPES, Recipe, sized_for
@@ -95,20 +95,7 @@ def fit_recipe(job: Job, models: Callable[[], Mapping[str, Architecture]]) -> di
         return {"recipe": asdict(recipe), "handmade": {}, "probes": {}}
     probes = models()
     kept = job.path / _PENALTIES
-    choices = choose_penalties(
-        {
-            name: training_of(job, "recipe", model, settings.seed, recipe=recipe).build(job.dataset)
-            for name, model in probes.items()
-        },
-        job.dataset,
-        recipe,
-        seed=settings.seed,
-        device=settings.device,
-        jobs=trainings_at_once(job),
-        known=_read_losses(kept),
-        keep=lambda losses: write_text(kept, json.dumps(losses)),
-        progress=job.progress.told,
-    )
+    choices = fit_penalties(job, probes, recipe, kept)
     kept.unlink(missing_ok=True)
     best = min(choices, key=lambda name: min(choices[name].logloss.values()))
     recipe = choices[best].recipe
@@ -120,6 +107,27 @@ def fit_recipe(job: Job, models: Callable[[], Mapping[str, Architecture]]) -> di
         for name, choice in choices.items()
     }
     return {"recipe": asdict(recipe), "handmade": handmade, "probes": tried}
+
+
+def fit_penalties(
+    job: Job, probes: Mapping[str, Architecture], recipe: Recipe, kept: Path
+) -> dict[str, PenaltyChoice]:
+    """`choose_penalties` for models of the job, resumable by the losses in the file `kept`."""
+    seed = job.settings.seed
+    return choose_penalties(
+        {
+            name: training_of(job, "recipe", model, seed, recipe=recipe).build(job.dataset)
+            for name, model in probes.items()
+        },
+        job.dataset,
+        recipe,
+        seed=seed,
+        device=job.settings.device,
+        jobs=trainings_at_once(job),
+        known=_read_losses(kept),
+        keep=lambda losses: write_text(kept, json.dumps(losses)),
+        progress=job.progress.told,
+    )
 
 
 def _read_losses(path: Path) -> Losses:

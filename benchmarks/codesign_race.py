@@ -7,7 +7,6 @@ nothing did, at the next ones of the largest band. The cheapest and the most acc
 passed get the other seeds. All is chosen on validation rows.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from typing import Any
 
 from codesign_budgets import Budget
 
-from dagsmith.files import write_text
 from dagsmith.hardware import Flops
 from dagsmith.hardware.pim import pim_costs
 from dagsmith.job import Job
@@ -26,8 +24,8 @@ from dagsmith.space.component import Value
 from dagsmith.space.ctr import PLUS_KINDS
 from dagsmith.space.pim import PLUS_PIM_KINDS
 from dagsmith.stages import train_models
-from dagsmith.supernet import Recipe, choose_penalties
-from dagsmith.training import scratch_recipe, training_of, trainings_at_once
+from dagsmith.supernet import Recipe
+from dagsmith.training import fit_penalties, scratch_recipe, training_of
 
 BANDS = 3
 """Bands of sizes: half of the budget and more, a quarter and more, the rest."""
@@ -92,25 +90,12 @@ def costs_of(job: Job, net: Architecture) -> dict[str, float]:
 
 def fitted_recipe(job: Job, net: Architecture) -> Recipe:
     """The recipe of the searched models with the embedding penalty that is best for this one."""
-    kept, base = job.path / f"penalties-{net.key}.json", scratch_recipe(job)
-    known = json.loads(kept.read_text()) if kept.exists() else {}
+    kept = job.path / f"penalties-{net.key}.json"
     job.progress.begin(f"{job.path.parent.name}, penalty of a hand-made model")
     try:
-        choices = choose_penalties(
-            {net.key: training_of(job, "codesign", net, job.settings.seed).build(job.dataset)},
-            job.dataset,
-            base,
-            seed=job.settings.seed,
-            jobs=trainings_at_once(job),
-            known={
-                name: {float(p): loss for p, loss in row.items()} for name, row in known.items()
-            },
-            keep=lambda losses: write_text(kept, json.dumps(losses)),
-            progress=job.progress.told,
-        )
+        return fit_penalties(job, {net.key: net}, scratch_recipe(job), kept)[net.key].recipe
     finally:
         job.progress.end()
-    return choices[net.key].recipe
 
 
 def trained(

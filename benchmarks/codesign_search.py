@@ -164,7 +164,7 @@ class Searches:
         """
         narrow = _searched(self._space)
         first, evaluator = self._taken_up(narrow, models)
-        best, _ = self._taken_up(narrow, most_accurate_of(models, starts, self.flops))
+        best = self._points(narrow, most_accurate_of(models, starts, self.flops))
         return self._run(
             "together",
             self.joint,
@@ -235,13 +235,17 @@ class Searches:
         self, space: SearchSpace, models: Sequence[Candidate]
     ) -> tuple[Genotypes, Evaluator]:
         """Models on the default hardware, and an evaluator that knows them already."""
-        points = np.stack(
-            [space.from_params(on_default(self._space, model.params)) for model in models]
-        )
+        points = self._points(space, models)
         losses = {
             space.decode(point).key: model.loss for point, model in zip(points, models, strict=True)
         }
         return points, Known(self.mapped, losses)
+
+    def _points(self, space: SearchSpace, models: Sequence[Candidate]) -> Genotypes:
+        """Models on the default hardware, as genotypes."""
+        return np.stack(
+            [space.from_params(on_default(self._space, model.params)) for model in models]
+        )
 
     def _drawn(self, space: SearchSpace, count: int, place: int) -> Genotypes:
         """Random architectures whose ADCs lose nothing."""

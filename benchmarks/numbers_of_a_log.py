@@ -62,14 +62,11 @@ def log(name: str, folder: Path) -> pl.DataFrame:
 
 
 def prepared(table: pl.DataFrame, way: str, out: Path) -> Dataset | None:
-    """The data set with its numbers entering so; None where nothing is left."""
+    """The data set with its numbers entering so; None without a categorical feature."""
     schema = infer_schema(table, encoding=Encoding(numbers="dense" if way == "none" else way))  # type: ignore[arg-type]
     if way == "none":
-        if not schema.sparse:
-            return None
         schema = replace(schema, features=schema.sparse)
-    dataset = prepare(table, out, schema=schema)
-    return dataset if dataset.fields else None
+    return prepare(table, out, schema=schema) if schema.sparse else None
 
 
 def losses(model: str, dataset: Dataset, recipe: Recipe, seed: int) -> tuple[float, float]:

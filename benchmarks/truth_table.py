@@ -267,10 +267,10 @@ def without_training(dataset: Dataset, nets: Sequence[Architecture]) -> Columns:
 
 def known_table(
     arguments: argparse.Namespace, dataset: Dataset, nets: Sequence[Architecture], recipe: Recipe
-) -> pl.DataFrame | None:
-    """The file of ``--known``, which must be of these nets, this recipe and this data."""
+) -> tuple[pl.DataFrame | None, Mapping[str, Any]]:
+    """The table of ``--known``, of these nets, this recipe and this data, and its card."""
     if arguments.known is None:
-        return None
+        return None, {}
     truth, frame = truth_table(arguments.known), pl.read_parquet(arguments.known)
     for what, have, wanted in (
         ("recipe", truth.card["recipe"], asdict(recipe)),
@@ -280,7 +280,7 @@ def known_table(
     ):
         if have != wanted:
             raise SystemExit(f"{arguments.known}: other {what} than these arguments make")
-    return frame
+    return frame, truth.card
 
 
 def rows_again(arguments: argparse.Namespace, known: pl.DataFrame) -> list[int]:
@@ -427,7 +427,7 @@ def main() -> None:
     columns |= {
         name: values.tolist() for name, values in costs(population, [Parameters(), Flops()]).items()
     }
-    known = known_table(arguments, dataset, nets, recipe)
+    known, known_card = known_table(arguments, dataset, nets, recipe)
     rows = [] if known is None else rows_again(arguments, known)
 
     def trained(some: Sequence[Architecture]) -> Columns:
@@ -443,7 +443,7 @@ def main() -> None:
     else:
         names = ("supernet_logloss", "supernet_auc", "supernet_seconds")
         scores = {name: known[name].to_list() for name in names}
-        how = json.loads(arguments.known.with_suffix(".json").read_text())["supernet"]
+        how = known_card["supernet"]
     columns |= scores
     if arguments.short_rows:
         columns |= for_rows("short_logloss", trained_shortly, nets, rows, known)

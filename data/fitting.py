@@ -157,7 +157,7 @@ class BucketFit(ColumnFit):
         """The encoder."""
         encoder = self._feature.encoder
         assert isinstance(encoder, Buckets)
-        boundaries = _boundaries(np.sort(self._values), encoder.bins)
+        boundaries = _boundaries(self._values, encoder.bins)
         return FittedBuckets(self._feature, boundaries.astype(np.float32))
 
 

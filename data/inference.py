@@ -8,6 +8,8 @@ import polars as pl
 from dagsmith.data.errors import DatasetError
 from dagsmith.data.reading import FileSource, Paths, Source
 from dagsmith.data.schema import (
+    Buckets,
+    CategoricalFeature,
     DenseFeature,
     Encoding,
     Feature,
@@ -101,8 +103,7 @@ def infer_schema(
         if name == label or name in drop:
             continue
         if name in dense:
-            transform = encoding.transform or _less_skewed(frame[name])
-            features.append(DenseFeature(name, transform))
+            features.append(_dense(frame[name], encoding))
         elif name in categorical:
             features.append(encoding.single(name))
         elif name in multivalued:
@@ -136,13 +137,13 @@ def _infer(column: pl.Series, encoding: Encoding) -> list[Feature]:
     if isinstance(kind, pl.List | pl.Array):
         return [_multi_valued(column, encoding)]
     if kind.is_float():
-        return encoding.number(name, _less_skewed(present))
+        return _number(column, encoding)
     if kind.is_integer():
         if _named_as_id(name):
             return _unless_identifier(column, encoding)
         if _looks_like_codes(present):
             return [encoding.single(name)]
-        return encoding.number(name, _less_skewed(present))
+        return _number(column, encoding)
     if kind == pl.String and len(present):
         if present.str.contains("|", literal=True).sum() >= MULTI_VALUED_SHARE * len(present):
             return [_multi_valued(column, encoding)]
@@ -167,6 +168,20 @@ def _looks_like_codes(values: pl.Series) -> bool:
     distinct = values.n_unique()
     low, high = int(values.min()), int(values.max())  # type: ignore[arg-type]
     return len(values) >= ROWS_PER_VALUE * distinct and high - low < LARGEST_GAP * distinct
+
+
+def _number(column: pl.Series, encoding: Encoding) -> list[Feature]:
+    """The features of a number: dense, in buckets, or both."""
+    found: list[Feature] = []
+    if encoding.numbers != "buckets":
+        found.append(_dense(column, encoding))
+    if encoding.numbers != "dense":
+        found.append(CategoricalFeature(column.name, Buckets(encoding.bins)))
+    return found
+
+
+def _dense(column: pl.Series, encoding: Encoding) -> DenseFeature:
+    return DenseFeature(column.name, encoding.transform or _less_skewed(column))
 
 
 def _less_skewed(column: pl.Series) -> Transform:

@@ -304,15 +304,6 @@ class Encoding:
         """A dense feature of a named format."""
         return DenseFeature(name, self.transform or "log")
 
-    def number(self, name: str, transform: Transform) -> list[Feature]:
-        """The features of an inferred number; `transform` is taken where none was asked for."""
-        found: list[Feature] = []
-        if self.numbers != "buckets":
-            found.append(DenseFeature(name, self.transform or transform))
-        if self.numbers != "dense":
-            found.append(CategoricalFeature(name, Buckets(self.bins)))
-        return found
-
     def single(self, name: str) -> CategoricalFeature:
         """A categorical feature with one value."""
         return CategoricalFeature(name, self.encoder())

@@ -15,7 +15,7 @@ from dagsmith.data.batch import Batch, batch_rows
 from dagsmith.data.encoders import Encoders, SparseField
 from dagsmith.data.errors import DatasetError
 from dagsmith.data.reading import file_digest
-from dagsmith.data.schema import DenseFeature, Schema
+from dagsmith.data.schema import Schema
 from dagsmith.space.errors import nearest
 
 FORMAT_VERSION = 1
@@ -237,14 +237,13 @@ class Dataset:
 
     def without_dense(self) -> "Dataset":
         """The data set without its dense features."""
-        encoders = self.encoders
-        kept = tuple(f for f in self.schema.features if not isinstance(f, DenseFeature))
         splits = {
             name: Split(split.dense[:, :0], split.sparse, split.label)
             for name, split in self.splits.items()
         }
         found = self._view("without_dense", {}, splits)
-        found.encoders = Encoders(replace(self.schema, features=kept), (), encoders.sparse)
+        schema = replace(self.schema, features=self.schema.sparse)
+        found.encoders = Encoders(schema, (), self.encoders.sparse)
         return found
 
     def _view(

@@ -15,7 +15,6 @@ class RunningStatistics(nn.Module):
 
     Args:
         sizes: width of each layer, by its place.
-
     """
 
     def __init__(self, sizes: Mapping[str, int]) -> None:
