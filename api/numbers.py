@@ -62,7 +62,7 @@ def tried_numbers(
             embedding_dim=settings.embedding_dim,
             dropout=recipe.dropout,
         )
-        network = Network(net, rows.fields, std=recipe.embedding_std, seed=settings.seed)
+        network = Network.untrained(net, rows.fields, recipe, settings.seed)
         try:
             trained = train_scratch(
                 network,

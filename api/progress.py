@@ -238,11 +238,12 @@ def in_notebook() -> bool:
 
 def _pace(done: float, total: float, spent: float, gained: float) -> str:
     """How far, since when, and how long it will take at the speed so far."""
-    left = f", about {_clock_text(spent * (total - done) / gained)} left" if gained > 0 else ""
-    return f"{int(done)} of {total:.0f} ({done / total:.0%}), {_clock_text(spent)}{left}"
+    left = f", about {clock_text(spent * (total - done) / gained)} left" if gained > 0 else ""
+    return f"{int(done)} of {total:.0f} ({done / total:.0%}), {clock_text(spent)}{left}"
 
 
-def _clock_text(seconds: float) -> str:
+def clock_text(seconds: float) -> str:
+    """Seconds as ``m:ss`` or ``h:mm:ss``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

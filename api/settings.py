@@ -82,6 +82,11 @@ class SearchSettings:
     blocks: int | None = _option(None, "choice blocks of the space; else 7, or 2 in ctr-plus")
     widths: tuple[int, ...] = _option((), "choices of a block's dense width")
     embedding_dim: int = _option(16, "width of an embedding vector")
+    width_factor: float | None = _option(
+        None,
+        "a field with V values uses at most so many times V^(1/4) coordinates of its vectors; "
+        "else the recipe's",
+    )
     recipe: str = _option("default", "training protocol", RECIPES)
     embedding_l2: float | None = _option(
         None, "L2 penalty of the embeddings; else the recipe's, which 'default' chooses on the data"
@@ -193,8 +198,8 @@ class SearchSettings:
 
 _OF_TRAINING = (
     "data valid test label drop format schema time_column encoder min_count numbers on_error rows "
-    "embedding_dim recipe embedding_l2 dropout norm learning_rate precision batch_size ensemble "
-    "seed device jobs"
+    "embedding_dim width_factor recipe embedding_l2 dropout norm learning_rate precision "
+    "batch_size ensemble seed device jobs"
 )
 TRAIN_SETTINGS = {name: name for name in _OF_TRAINING.split()} | {
     "scratch_epochs": "epochs",

@@ -4,6 +4,7 @@ Each returns a small JSON object that later stages and a resumed run read; what 
 run's directory. A stage that is started again goes on from what it left there.
 """
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +19,7 @@ from dagsmith.data_command import describe, prepare_log
 from dagsmith.errors import RunError
 from dagsmith.job import Job
 from dagsmith.numbers import enters_twice, tried_numbers
+from dagsmith.progress import clock_text
 from dagsmith.search import check_limits, make_sampler, run_search
 from dagsmith.training import (
     BASELINES,
@@ -99,10 +101,12 @@ def stage_search(job: Job) -> dict[str, Any]:
     initial = settings.initial or min(INITIAL, max(4, settings.trials // 4))
 
     start = ChampionStart(settings.predictor_store) if settings.predictor_store else None
+    seconds_left = _seconds_left(job)
+    until = None if seconds_left is None else time.monotonic() + seconds_left
 
     def told_search(stage: str, done: int, total: int | None) -> None:
         if stage == "search":
-            job.progress.update(done, total or 0)
+            job.progress.update(done, total or 0, _deadline(until))
 
     summary = run_search(
         job.study,
@@ -126,7 +130,7 @@ def stage_search(job: Job) -> dict[str, Any]:
         pages=job.pages,
         limits=job.limits,
         first=np.stack(list(job.handmade.values())) if job.handmade else None,
-        timeout=_seconds_left(job),
+        timeout=seconds_left,
         at_once=AT_ONCE * trainings_at_once(job) if job.evaluator != "supernet" else 1,
     )
     if summary.failed == summary.evaluated:
@@ -147,6 +151,11 @@ def stage_search(job: Job) -> dict[str, Any]:
         "rounds": summary.rounds,
         **versions,
     }
+
+
+def _deadline(until: float | None) -> str:
+    """When a search ends at the latest, for its line of progress."""
+    return "" if until is None else f"{clock_text(max(0.0, until - time.monotonic()))} at the most"
 
 
 def _seconds_left(job: Job) -> float | None:

@@ -62,6 +62,7 @@ def recipe_for(settings: SearchSettings, rows: int) -> Recipe:
     given = {
         "epochs": settings.scratch_epochs,
         "batch_size": settings.batch_size,
+        "width_factor": settings.width_factor,
         "embedding_l2": settings.embedding_l2,
         "lr": settings.learning_rate,
         "dropout": settings.dropout,
@@ -359,5 +360,6 @@ def _supernet(job: Job) -> Supernet:
         seed=job.settings.seed,
         std=recipe.embedding_std,
         normalise=recipe.normalise,
+        width_factor=recipe.width_factor,
         device=job.settings.device,
     )

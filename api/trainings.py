@@ -20,7 +20,6 @@ from dagsmith.metrics import documented
 from dagsmith.network import WEIGHTS, save_weights
 from dagsmith.progress import Progress
 from dagsmith.space import Architecture
-from dagsmith.supernet.analog import Analog
 from dagsmith.supernet.metrics import MetricError
 from dagsmith.supernet.model import ClickModel
 from dagsmith.supernet.network import Network
@@ -71,15 +70,7 @@ class Training:
 
     def build(self, dataset: Dataset) -> ClickModel:
         """The model, freshly initialised."""
-        return Network(
-            self.model,
-            dataset.fields,
-            seed=self.seed,
-            std=self.recipe.embedding_std,
-            normalise=self.recipe.normalise,
-            # Of a model that is mapped to crossbars, what is measured is what they give.
-            analog=Analog(),
-        )
+        return Network.untrained(self.model, dataset.fields, self.recipe, self.seed)
 
     def outcome(self) -> dict[str, Any] | None:
         """Figures, or ``{seed, failure}``; None if it is not finished.

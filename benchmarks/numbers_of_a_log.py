@@ -74,7 +74,7 @@ def losses(model: str, dataset: Dataset, recipe: Recipe, seed: int) -> tuple[flo
     net = named_architecture(
         model, len(dataset.dense_features), len(dataset.fields), dropout=recipe.dropout
     )
-    network = Network(net, dataset.fields, std=recipe.embedding_std, seed=seed)
+    network = Network.untrained(net, dataset.fields, recipe, seed)
     found = train_scratch(network, dataset, recipe, seed=seed).metrics
     return found["valid"]["logloss"], found["test"]["logloss"]
 

@@ -72,7 +72,7 @@ def truth(
     precision = pick_precision("auto", pick_device())
     recipe = sized_for(RECIPES["default"], len(data.train))
     recipe = replace(recipe, epochs=epochs, precision=precision, embedding_l2=PENALTY)
-    network = Network(architecture, data.fields, seed=seed, std=recipe.embedding_std)
+    network = Network.untrained(architecture, data.fields, recipe, seed)
     trained = train_scratch(network, data, recipe, seed=seed, splits=("valid",))
     record = dict(trained.metrics["valid"]) | {"seconds": trained.seconds}
     temporary = cache.with_suffix(".tmp")

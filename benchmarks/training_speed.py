@@ -80,7 +80,7 @@ def ours(data: Path, architecture: Architecture, job: Mapping[str, Any]) -> list
         monitor=None,
         precision=pick_precision(job["precision"], torch.device("cpu")),
     )
-    network = Network(architecture, dataset.fields, std=recipe.embedding_std)
+    network = Network.untrained(architecture, dataset.fields, recipe)
     ticks = [now()]
     train_scratch(
         network,

@@ -136,7 +136,7 @@ def scratch(
         return dict(json.loads(cache.read_text()))
     torch.set_num_threads(1)
     dataset = Dataset.open(data)
-    network = Network(architecture, dataset.fields, seed=seed, std=recipe.embedding_std)
+    network = Network.untrained(architecture, dataset.fields, recipe, seed)
     found: dict[str, Any] = {}
     try:
         trained = train_scratch(network, dataset, recipe, seed=seed, splits=SPLITS)
@@ -193,7 +193,9 @@ def by_supernet(
         embedding_l2=recipe.embedding_l2,
         precision=recipe.precision,
     )
-    supernet = Supernet(space, dataset.fields, std=recipe.embedding_std)
+    supernet = Supernet(
+        space, dataset.fields, std=recipe.embedding_std, width_factor=recipe.width_factor
+    )
     name = f"supernet-{arguments.data}-{space.name}-{_mark(how)}.safetensors"
     bar = reporter()
     bar.begin("supernet")
@@ -225,7 +227,7 @@ def by_short_training(
         embedding_dim=arguments.embedding_dim,
         dropout=recipe.dropout,
     )
-    network = Network(net, dataset.fields, seed=0, std=recipe.embedding_std)
+    network = Network.untrained(net, dataset.fields, recipe)
     weights = folder / "finalmlp.safetensors"
     if not weights.exists():
         trained = train_scratch(network, dataset, recipe, seed=0, splits=())
@@ -273,7 +275,7 @@ def known_table(
         return None, {}
     truth, frame = truth_table(arguments.known), pl.read_parquet(arguments.known)
     for what, have, wanted in (
-        ("recipe", truth.card["recipe"], asdict(recipe)),
+        ("recipe", Recipe(**truth.card["recipe"]), recipe),
         ("data", truth.card["data"]["fingerprint"], dataset.fingerprint),
         ("seeds", truth.card["seeds"], arguments.seeds),
         ("architectures", frame["key"].to_list(), [net.key for net in nets]),
@@ -393,6 +395,7 @@ def parse() -> argparse.Namespace:
         "--short-rows", type=int, default=200_000, help="of a short training; 0 for none"
     )
     parser.add_argument("--embedding-l2", type=float, default=0.1)
+    parser.add_argument("--width-factor", type=float, default=0.0, help="of a recipe; 0 for none")
     parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
     parser.add_argument("--known", type=Path, help="a finished table of these arguments")
     parser.add_argument("--again", default="", help="SLOT=CHOICE: rows that are measured again")
@@ -419,6 +422,7 @@ def main() -> None:
         sized_for(RECIPES["default"], len(dataset.train)),
         epochs=arguments.epochs,
         embedding_l2=arguments.embedding_l2,
+        width_factor=arguments.width_factor or None,
         precision=pick_precision("auto", pick_device()),
     )
     columns: dict[str, Any] = {"key": [net.key for net in nets]}

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from dagsmith.data import Dataset
 from dagsmith.data.evaluations import Evaluation
 from dagsmith.space import Architecture
-from dagsmith.supernet.analog import Analog
 from dagsmith.supernet.inputs import pick_device
 from dagsmith.supernet.metrics import MetricError, click_metrics
 from dagsmith.supernet.network import Network
@@ -67,15 +66,7 @@ class CandidateTraining:
         """Train and score one on so many threads."""
         begun, before = time.monotonic(), torch.get_num_threads()
         whole = Dataset.open(self.path)
-        network = Network(
-            architecture,
-            whole.fields,
-            seed=self.seed,
-            std=self.recipe.embedding_std,
-            normalise=self.recipe.normalise,
-            # What is mapped to crossbars is scored as they compute.
-            analog=Analog(),
-        )
+        network = Network.untrained(architecture, whole.fields, self.recipe, self.seed)
         scored = self.mapped_rows if network.plan.mapped else self.score_rows
         dataset = whole.drawn({"train": self.rows, "valid": scored}, seed=self.seed)
         if self.table is not None:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dagsmith.data import SparseField
+from dagsmith.supernet.field_widths import field_widths
 
 
 class EmbeddingTable(nn.Module):
@@ -29,6 +30,8 @@ class EmbeddingTable(nn.Module):
             Vectors much smaller than 3e-3 (the root of its constant 1e-5) stay below unit variance,
             so that fields which carry nothing are not blown up.
         first_order: put a column before the vectors: one weight per id, never normalised.
+        width_factor: how many coordinates each field's vectors use (see `field_widths`). Others
+            begin at 0 and get no gradient, so a trained table serves without knowing of them.
 
     Attributes:
         first: columns before the vectors, 0 or 1.
@@ -36,6 +39,7 @@ class EmbeddingTable(nn.Module):
 
     offsets: Tensor
     cardinality: Tensor
+    used: Tensor
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class EmbeddingTable(nn.Module):
         normalise: bool = False,
         std: float | None = None,
         first_order: bool = False,
+        width_factor: float | None = None,
     ) -> None:
         super().__init__()
         self.fields = tuple(fields)
@@ -67,10 +72,17 @@ class EmbeddingTable(nn.Module):
         )
         generator = torch.Generator().manual_seed(seed)
         weight = torch.empty(int(starts[-1]), self.first + dim)
+        used = torch.ones(self.first + dim, len(self.fields))
         for start, size in zip(starts.tolist(), sizes, strict=False):
             deviation = (2.0 / (size + dim)) ** 0.5 if std is None else std
             weight[start : start + size].normal_(0.0, deviation, generator=generator)
+        for number, width in enumerate(field_widths(fields, dim, width_factor)):
+            used[self.first + width :, number] = 0.0
+        self.register_buffer("used", used, persistent=False)
+        self._narrow = not bool(used.all())
+        self._sizes = sizes
         self.weight = nn.Parameter(weight)
+        self.clear_unused()
         self.norm = nn.BatchNorm1d(dim * len(self.fields), affine=False) if normalise else None
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -80,6 +92,8 @@ class EmbeddingTable(nn.Module):
         if any(field.multivalued for field in self.fields):
             vectors = self._pooled(ids, vectors)
         stacked = vectors.transpose(1, 2).contiguous()
+        if self._narrow and self.training:
+            stacked = stacked * self.used
         if self.norm is None:
             return stacked
         # One row, as the last batch of an epoch may be, has no variance of its own.
@@ -87,6 +101,15 @@ class EmbeddingTable(nn.Module):
         vectors = stacked[:, self.first :]
         normalised: Tensor = self.norm(vectors.flatten(1)).view_as(vectors)
         return torch.cat([stacked[:, :1], normalised], dim=1) if self.first else normalised
+
+    @torch.no_grad()
+    def clear_unused(self) -> None:
+        """Set the coordinates beyond each field's width to 0, as after copying others' vectors."""
+        if self._narrow:
+            for vectors, used in zip(
+                torch.split(self.weight, self._sizes), self.used.T, strict=True
+            ):
+                vectors.mul_(used)
 
     def _pooled(self, ids: Tensor, vectors: Tensor) -> Tensor:
         """Vectors per column ``[batch, columns, dim]`` to vectors per field."""

@@ -13,6 +13,7 @@ from dagsmith.supernet.batch_norm import RunningStatistics
 from dagsmith.supernet.embedding import EmbeddingTable
 from dagsmith.supernet.model import ClickModel
 from dagsmith.supernet.plan import compile_plan, features, logits
+from dagsmith.supernet.recipes import Recipe
 
 
 class Network(ClickModel):
@@ -24,6 +25,7 @@ class Network(ClickModel):
         normalise: batch-normalise the embeddings (see `EmbeddingTable`).
         std: standard deviation of the initial embeddings (see `EmbeddingTable`).
         seed: seed of the initial weights.
+        width_factor: how many coordinates each field's vectors use (see `field_widths`).
         analog: the imperfections of the crossbars that operators are mapped to; they count in
             evaluation mode, unless `ideal` is set. Training sees the bits alone.
 
@@ -39,6 +41,7 @@ class Network(ClickModel):
         normalise: bool = False,
         std: float | None = None,
         seed: int = 0,
+        width_factor: float | None = None,
         analog: Analog | None = None,
     ) -> None:
         super().__init__()
@@ -56,6 +59,7 @@ class Network(ClickModel):
                 normalise=normalise,
                 std=std,
                 first_order=first_order,
+                width_factor=width_factor,
             )
             if self.plan.dim or first_order
             else None
@@ -67,6 +71,25 @@ class Network(ClickModel):
                 name: nn.Parameter(initialise(weight, generator))
                 for name, weight in self.plan.weights.items()
             }
+        )
+
+    @classmethod
+    def untrained(
+        cls,
+        architecture: Architecture,
+        fields: Sequence[SparseField],
+        recipe: Recipe,
+        seed: int = 0,
+    ) -> "Network":
+        """What a training by `recipe` begins with; crossbars are measured as they compute."""
+        return cls(
+            architecture,
+            fields,
+            normalise=recipe.normalise,
+            std=recipe.embedding_std,
+            width_factor=recipe.width_factor,
+            seed=seed,
+            analog=Analog(),
         )
 
     def forward(self, dense: Tensor, ids: Tensor) -> Tensor:

@@ -25,6 +25,8 @@ class Recipe:
             rows touched, instead of by Adam on the whole table.
         embedding_l2: lambda of ``lambda/2 |E|^2`` added to the loss (dense updates only).
         embedding_std: of the initial embeddings; None is Xavier-normal (see `EmbeddingTable`).
+        width_factor: a field of ``V`` ids uses so many times ``V^(1/4)`` coordinates of its
+            vectors (see `field_widths`); None is all of them.
         normalise: batch-normalise the embeddings (see `EmbeddingTable`).
         dropout: share of dense-operator outputs dropped while training.
         clip: limit of the joint gradient norm; None for no limit.
@@ -46,6 +48,7 @@ class Recipe:
     rowwise: bool
     embedding_l2: float = 0.0
     embedding_std: float | None = None
+    width_factor: float | None = None
     normalise: bool = False
     dropout: float = 0.0
     clip: float | None = None

@@ -33,6 +33,7 @@ class Supernet:
         row_cap: most rows per embedding table while searching (None: all).
         normalise: batch-normalise the embeddings (see `EmbeddingTable`).
         std: standard deviation of the initial embeddings (see `EmbeddingTable`).
+        width_factor: how many coordinates each field's vectors use (see `field_widths`).
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
     """
 
@@ -45,6 +46,7 @@ class Supernet:
         row_cap: int | None = None,
         normalise: bool = False,
         std: float | None = None,
+        width_factor: float | None = None,
         device: str = "auto",
     ) -> None:
         self.space = space
@@ -59,6 +61,7 @@ class Supernet:
             normalise=normalise,
             std=std,
             first_order=space.first_order,
+            width_factor=width_factor,
         )
         self.embedding = table.to(self.device)
 

@@ -35,3 +35,4 @@ def warm_start(model: ClickModel, table: Tensor) -> None:
     first = model.embedding.first
     dim = min(table.shape[1], own.shape[1] - first)
     own[:, first : first + dim] = table[:, :dim].to(own)
+    model.embedding.clear_unused()

@@ -1,11 +1,16 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import ceil
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from dagsmith.data import SparseField
-from dagsmith.supernet import EmbeddingTable
+from dagsmith.data import Dataset, SparseField
+from dagsmith.space import named_architecture
+from dagsmith.supernet import RECIPES, EmbeddingTable, Network, predict, train_scratch
+from dagsmith.supernet.field_widths import field_widths
 
 Rows = tuple[Tensor, Tensor, Tensor]
 
@@ -116,3 +121,46 @@ def test_a_given_deviation_holds_for_every_table() -> None:
     weight = EmbeddingTable(fields, 16, std=1e-4).weight.detach()
     for part in (weight[:1000], weight[1000:]):
         assert float(part.std()) == pytest.approx(1e-4, rel=0.05)
+
+
+def test_a_field_of_few_values_uses_few_coordinates(
+    fields: tuple[SparseField, ...],
+    draw_rows: Callable[[Sequence[SparseField], int, int], Rows],
+) -> None:
+    widths = field_widths(fields, 16, 6.0)
+    assert widths == tuple(min(16, ceil(6 * field.cardinality**0.25)) for field in fields)
+    assert min(widths) < 16
+    assert field_widths(fields, 16, None) == (16,) * len(fields)
+    table = EmbeddingTable(fields, 16, std=0.1, sparse=False, first_order=True, width_factor=6.0)
+    found = table(draw_rows(fields, 0, 40)[1])
+    for number, width in enumerate(widths):
+        assert found[:, : 1 + width, number].all(dim=1).any()
+        assert not found[:, 1 + width :, number].any()
+    found.sum().backward()
+    assert table.weight.grad is not None
+    assert torch.equal(table.weight.grad != 0, (table.weight != 0) & (table.weight.grad != 0))
+    table.weight.data.fill_(1.0)
+    table.clear_unused()
+    sizes = [field.cardinality for field in fields]
+    assert [int(part[0].sum()) for part in table.weight.split(sizes)] == [1 + w for w in widths]
+
+
+@pytest.mark.parametrize("name", ["default", "nasrec"])
+def test_a_trained_table_serves_without_knowing_of_its_widths(dataset: Dataset, name: str) -> None:
+    recipe = replace(RECIPES[name], epochs=1, batch_size=200, normalise=True, width_factor=6.0)
+    net = named_architecture("dcnv2", len(dataset.dense_features), len(dataset.fields))
+    network = Network.untrained(net, dataset.fields, recipe)
+    assert network.embedding is not None
+    begun = network.embedding.weight.detach().clone()
+    trained = train_scratch(network, dataset, recipe, splits=("valid",)).model
+    served = Network(net, dataset.fields, normalise=True)
+    served.load_state_dict(trained.state_dict())
+    assert served.embedding is not None
+    ended = served.embedding.weight.detach()
+    assert (begun == 0).any()
+    assert torch.equal(ended[begun == 0], begun[begun == 0])
+    assert not torch.equal(ended, begun)
+    scores = [
+        predict(model.eval(), dataset.valid, torch.device("cpu")) for model in (served, trained)
+    ]
+    assert np.array_equal(*scores)

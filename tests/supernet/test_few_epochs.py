@@ -31,7 +31,7 @@ def test_a_candidate_is_trained_as_a_model_of_so_many_epochs_is(dataset: Dataset
     net = model(dataset, "dnn")
     recipe = replace(RECIPE, epochs=2)
     trained = train_scratch(
-        Network(net, dataset.fields, seed=1, std=recipe.embedding_std),
+        Network.untrained(net, dataset.fields, recipe, seed=1),
         dataset,
         recipe,
         seed=1,

@@ -194,7 +194,7 @@ def test_short_trainings_learn_with_the_bits_that_they_have(
     recipe = ShortTrainingEvaluator(dataset, RECIPE, SHORT).recipe
     seen = dataset.drawn({"train": SHORT.rows}, seed=SHORT.seed)
     ignorant = train_scratch(
-        Network(plain, dataset.fields, seed=1, std=recipe.embedding_std), seen, recipe, seed=1
+        Network.untrained(plain, dataset.fields, recipe, seed=1), seen, recipe, seed=1
     )
     mapped = Network(coarse, dataset.fields, analog=Analog())
     mapped.load_state_dict(ignorant.model.state_dict())

@@ -49,7 +49,7 @@ def test_a_short_training_of_all_rows_is_a_training(dataset: Dataset) -> None:
     recipe = evaluator.recipe
     assert (recipe.epochs, recipe.monitor, recipe.schedule) == (1, None, "cosine")
     trained = train_scratch(
-        Network(net, dataset.fields, seed=1, std=recipe.embedding_std),
+        Network.untrained(net, dataset.fields, recipe, seed=1),
         dataset,
         recipe,
         seed=1,

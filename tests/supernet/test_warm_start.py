@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from dagsmith.data import Dataset
 from dagsmith.space import named_architecture
-from dagsmith.supernet import Network
+from dagsmith.supernet import RECIPES, Network
 from dagsmith.supernet.warm_start import principal, warm_start
 
 
@@ -34,3 +36,14 @@ def test_a_candidate_of_any_dimension_begins_with_the_table(dataset: Dataset, di
     torch.testing.assert_close(after[:, 9:], before[:, 9:])
     with pytest.raises(ValueError, match="a table of 3 rows; the model has"):
         warm_start(network, table[:3])
+
+
+def test_narrow_fields_stay_narrow(dataset: Dataset) -> None:
+    recipe = replace(RECIPES["default"], width_factor=6.0)
+    net = named_architecture("fm", 0, len(dataset.fields), embedding_dim=16)
+    network = Network.untrained(net, dataset.fields, recipe)
+    assert network.embedding is not None
+    unused = network.embedding.weight.detach() == 0
+    assert unused.any()
+    warm_start(network, torch.ones(len(unused), 16))
+    assert torch.equal(network.embedding.weight.detach() == 0, unused)
