@@ -14,7 +14,7 @@ from dagsmith.data import (
     TimeSplit,
     prepare,
 )
-from dagsmith.data.schema import NUMBERS, Numbers
+from dagsmith.data.encoding import NUMBERS, Numbers
 from dagsmith.data.splits import SplitRule
 from dagsmith.progress import Progress, reporter
 from dagsmith.settings import ENCODERS, FORMATS, ON_ERROR, SearchSettings

@@ -9,7 +9,7 @@ import math
 from dataclasses import replace
 
 from dagsmith.data import Dataset, Schema
-from dagsmith.data.schema import Numbers
+from dagsmith.data.encoding import Numbers
 from dagsmith.progress import Progress
 from dagsmith.settings import SearchSettings
 from dagsmith.space import named_architecture

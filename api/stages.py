@@ -13,7 +13,7 @@ import numpy as np
 
 from dagsmith.champion_start import ChampionStart
 from dagsmith.data import Dataset, prepare_synthetic
-from dagsmith.data.schema import Numbers
+from dagsmith.data.encoding import Numbers
 from dagsmith.data.store import MANIFEST
 from dagsmith.data_command import describe, prepare_log
 from dagsmith.errors import RunError

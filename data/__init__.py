@@ -11,6 +11,7 @@ a ``TableMapping`` or from JSON lines; ``nasbench201`` and others read the publi
 from dagsmith.data.batch import Batch
 from dagsmith.data.column_mapping import GenotypeColumns, SlotColumn, TableMapping
 from dagsmith.data.encoders import Encoders, SparseField
+from dagsmith.data.encoding import Encoding
 from dagsmith.data.errors import DatasetError
 from dagsmith.data.evaluations import Evaluation, Evaluator
 from dagsmith.data.formats import FORMATS
@@ -22,7 +23,6 @@ from dagsmith.data.schema import (
     Buckets,
     CategoricalFeature,
     DenseFeature,
-    Encoding,
     Hashing,
     Label,
     MultiValuedFeature,

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from dagsmith.data.encoding import Encoding
 from dagsmith.data.errors import DatasetError
-from dagsmith.data.schema import Encoding, Feature, Label, Schema
+from dagsmith.data.schema import Feature, Label, Schema
 from dagsmith.space.errors import nearest
 
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from dagsmith.data.encoding import Encoding
 from dagsmith.data.errors import DatasetError
 from dagsmith.data.reading import FileSource, Paths, Source
 from dagsmith.data.schema import (
     Buckets,
     CategoricalFeature,
     DenseFeature,
-    Encoding,
     Feature,
     Label,
     Schema,

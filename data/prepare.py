@@ -11,12 +11,13 @@ from typing import Any, Literal
 import polars as pl
 
 from dagsmith.data.atomic import only_one, publish, working_folder
+from dagsmith.data.encoding import Encoding
 from dagsmith.data.errors import DatasetError
 from dagsmith.data.inference import infer_schema
 from dagsmith.data.pipeline import Fitted, Written, fit, write
 from dagsmith.data.raw_rows import Progress, column_types, read_rows
 from dagsmith.data.reading import FileSource, FrameSource, Paths, Source, file_digest
-from dagsmith.data.schema import Encoding, Schema
+from dagsmith.data.schema import Schema
 from dagsmith.data.splits import (
     SPLITS,
     ColumnSplit,

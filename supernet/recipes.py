@@ -105,13 +105,15 @@ DEFAULT = Recipe(
     rowwise=False,
     embedding_l2=0.01,
     embedding_std=1e-4,
+    width_factor=6.0,
     dropout=0.2,
     clip=10.0,
     average=0.99,
     monitor="logloss",
     patience=2,
 )
-"""A few epochs of Adam, an averaged model, an L2 penalty chosen by `choose_penalty`."""
+"""A few epochs of Adam, an averaged model, an L2 penalty chosen by `choose_penalty`, and narrow
+vectors for fields of few values."""
 
 
 def sized_for(recipe: Recipe, rows: int) -> Recipe:
