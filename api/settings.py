@@ -6,9 +6,10 @@ these names and no other.
 
 import dataclasses
 import json
+import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,14 @@ EVALUATORS = ("auto", "supernet", "short-training", "few-epochs")
 
 _LEAST = {"rows": 1000, "truth": 0, "seed": 0}
 """Smallest values of counts; it is 1 for the others."""
+
+_RANGES: Mapping[str, tuple[Callable[[float], bool], str]] = {
+    "dropout": (lambda share: 0 <= share < 1, "0 or more, below 1"),
+    "learning_rate": (lambda rate: 0 < rate < math.inf, "above 0"),
+    "embedding_l2": (lambda penalty: 0 <= penalty < math.inf, "0 or more"),
+    "width_factor": (lambda factor: 0 <= factor < math.inf, "0 (all coordinates) or more"),
+}
+"""What other numbers may be."""
 
 
 def _option(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
@@ -84,8 +93,8 @@ class SearchSettings:
     embedding_dim: int = _option(16, "width of an embedding vector")
     width_factor: float | None = _option(
         None,
-        "a field with V values uses at most so many times V^(1/4) coordinates of its vectors; "
-        "else the recipe's",
+        "a field of V values uses at most so many times V^(1/4) coordinates of its vectors, 0 is "
+        "all; else the recipe's",
     )
     recipe: str = _option("default", "training protocol", RECIPES)
     embedding_l2: float | None = _option(
@@ -145,10 +154,9 @@ class SearchSettings:
             optional = value is None and field.default is None
             if choices and value not in choices and not optional:
                 raise RunError(f"{field.name} is {value!r}; {nearest(str(value), choices)}")
-            if field.name == "dropout" and value is not None and not 0 <= value < 1:
-                raise RunError(f"dropout is {value}; expected 0 or more, below 1")
-            if field.name == "learning_rate" and value is not None and value <= 0:
-                raise RunError(f"learning_rate is {value}; expected above 0")
+            allowed, expected = _RANGES.get(field.name, (None, ""))
+            if allowed and value is not None and not allowed(value):
+                raise RunError(f"{field.name} is {value}; expected {expected}")
             low = _LEAST.get(field.name, 1)
             if isinstance(value, int) and not isinstance(value, bool) and value < low:
                 raise RunError(f"{field.name} is {value}; expected at least {low}")

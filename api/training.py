@@ -62,12 +62,13 @@ def recipe_for(settings: SearchSettings, rows: int) -> Recipe:
     given = {
         "epochs": settings.scratch_epochs,
         "batch_size": settings.batch_size,
-        "width_factor": settings.width_factor,
         "embedding_l2": settings.embedding_l2,
         "lr": settings.learning_rate,
         "dropout": settings.dropout,
     }
-    changed: Mapping[str, Any] = {key: value for key, value in given.items() if value is not None}
+    changed: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if settings.width_factor is not None:
+        changed["width_factor"] = settings.width_factor or None
     return replace(recipe, **changed)
 
 

@@ -62,6 +62,8 @@ class Recipe:
             raise ValueError("embedding_l2 needs dense embedding updates (rowwise=False)")
         if min(self.epochs, self.batch_size) < 1 or self.lr <= 0:
             raise ValueError("epochs and batch_size must be at least 1, lr above 0")
+        if self.width_factor is not None and not 0 < self.width_factor < math.inf:
+            raise ValueError("width_factor must be above 0; None is all coordinates")
 
 
 NASREC = Recipe(

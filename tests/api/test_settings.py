@@ -13,6 +13,7 @@ from dagsmith.search import SAMPLERS as SEARCH_SAMPLERS
 from dagsmith.settings import FORMATS, NORMS, RECIPES, SAMPLERS, SearchSettings
 from dagsmith.space.ctr import NORMS as SPACE_NORMS
 from dagsmith.supernet.recipes import RECIPES as TRAINING_RECIPES
+from dagsmith.training import recipe_for
 
 
 def test_the_names_offered_are_those_that_exist() -> None:
@@ -20,6 +21,11 @@ def test_the_names_offered_are_those_that_exist() -> None:
     assert set(SAMPLERS) == set(SEARCH_SAMPLERS)
     assert set(RECIPES) == set(TRAINING_RECIPES)
     assert set(FORMATS) == {"auto", *DATA_FORMATS}
+
+
+@pytest.mark.parametrize(("given_", "used"), [(None, 6.0), (0.0, None), (3.0, 3.0)])
+def test_a_width_factor_of_0_is_all_coordinates(given_: float | None, used: float | None) -> None:
+    assert recipe_for(SearchSettings(width_factor=given_), 1000).width_factor == used
 
 
 @given(
@@ -53,6 +59,10 @@ def test_settings_survive_json(settings: SearchSettings) -> None:
         ({"seed": -1}, "seed is -1; expected at least 0"),
         ({"rows": 10}, "rows is 10; expected at least 1000"),
         ({"rows": 5000, "data": "x.csv"}, "rows is only for --data synthetic"),
+        ({"dropout": 1.0}, "dropout is 1.0; expected 0 or more, below 1"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0; expected above 0"),
+        ({"embedding_l2": -0.1}, "embedding_l2 is -0.1; expected 0 or more"),
+        ({"width_factor": float("inf")}, "width_factor is inf; expected 0 .all coordinates. or"),
         ({"test": "x.csv"}, "not for --data synthetic"),
     ],
 )

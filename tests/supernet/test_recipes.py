@@ -17,6 +17,8 @@ def test_recipes_go_by_their_name(name: str) -> None:
         ({"epochs": 0}, "epochs"),
         ({"batch_size": 0}, "batch_size"),
         ({"lr": 0.0}, "lr above 0"),
+        ({"width_factor": 0.0}, "None is all coordinates"),
+        ({"width_factor": float("inf")}, "None is all coordinates"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(change: dict[str, object], message: str) -> None:
