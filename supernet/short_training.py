@@ -8,12 +8,15 @@ train them on: a short training then ranks candidates much as a whole one does.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dagsmith.data import Dataset
 from dagsmith.data.evaluations import Evaluation
 from dagsmith.space import Architecture
 from dagsmith.supernet.candidate_training import CandidateTraining
+from dagsmith.supernet.field_widths import field_widths
 from dagsmith.supernet.recipes import Recipe
 from dagsmith.supernet.warm_start import principal
 
@@ -110,9 +113,14 @@ class ShortTrainingEvaluator:
             self.short.score_rows,
             self.short.mapped_rows,
             self.short.seed,
-            None if table is None else principal(table).numpy(),
+            None if table is None else self._turned(dataset, table),
             device,
         )
+
+    def _turned(self, dataset: Dataset, table: Tensor) -> NDArray[np.float32]:
+        widths = field_widths(dataset.fields, table.shape[1], self.recipe.width_factor)
+        turned: NDArray[np.float32] = principal(table, widths).numpy()
+        return turned
 
     def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
         """Train and score each architecture; one whose loss is not finite gets a `failure`."""

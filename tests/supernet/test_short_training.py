@@ -81,11 +81,12 @@ def test_a_candidate_begins_with_what_the_table_knows(dataset: Dataset) -> None:
     # trained at a rate of nearly nothing it is what the table makes it.
     net = model(dataset, "fm")
     still = replace(RECIPE, lr=1e-9)
-    expected = Network(net, dataset.fields, seed=0, std=still.embedding_std)
+    expected = Network.untrained(net, dataset.fields, still)
     assert expected.embedding is not None
     table = 0.3 * torch.randn(len(expected.embedding.weight), expected.embedding.dim)
     with torch.no_grad():
         expected.embedding.weight[:, expected.embedding.first :] = table
+        expected.embedding.clear_unused()
     scores = predict(expected, dataset.valid, torch.device("cpu"))
     short = ShortTraining(rows=64, score_rows=None)
     warm = ShortTrainingEvaluator(dataset, still, short, table=table).evaluate([net])[0]

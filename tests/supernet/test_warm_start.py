@@ -20,6 +20,18 @@ def test_the_turned_table_means_the_same_and_begins_with_what_is_large() -> None
     torch.testing.assert_close(sizes[:3].sum(), best, rtol=1e-4, atol=1e-4)
 
 
+def test_the_turn_leaves_narrow_fields_narrow() -> None:
+    table = torch.randn(40, 6, generator=torch.Generator().manual_seed(0)) * torch.arange(1, 7)
+    table[:10, 3:] = 0.0
+    table[10:20, 5:] = 0.0
+    before = table.clone()
+    turned = principal(table, (3, 5, 6))
+    assert torch.equal(table, before)
+    assert torch.equal(turned == 0, table == 0)
+    torch.testing.assert_close(turned @ turned.T, table @ table.T, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(turned[:, :3], principal(table[:, :3]))
+
+
 @pytest.mark.parametrize("dim", [4, 8, 12])
 def test_a_candidate_of_any_dimension_begins_with_the_table(dataset: Dataset, dim: int) -> None:
     dense, fields = len(dataset.dense_features), len(dataset.fields)
