@@ -35,6 +35,7 @@ class EmbeddingTable(nn.Module):
 
     Attributes:
         first: columns before the vectors, 0 or 1.
+        width_factor: as given.
     """
 
     offsets: Tensor
@@ -57,6 +58,7 @@ class EmbeddingTable(nn.Module):
         super().__init__()
         self.fields = tuple(fields)
         self.dim = dim
+        self.width_factor = width_factor
         self.first = int(first_order)
         self.sparse = sparse
         sizes = [min(field.cardinality, row_cap or field.cardinality) for field in fields]

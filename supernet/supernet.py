@@ -129,7 +129,12 @@ class Supernet:
         if len(self.embedding.weight) != sum(field.cardinality for field in self.fields):
             raise CheckpointError("the supernet's embedding tables are capped; nothing to extract")
         plan = self.plan(architecture)
-        network = Network(architecture, self.fields, normalise=self.embedding.norm is not None)
+        network = Network(
+            architecture,
+            self.fields,
+            normalise=self.embedding.norm is not None,
+            width_factor=self.embedding.width_factor,
+        )
         with torch.no_grad():
             for name, leaf in self.bank.slices(plan).items():
                 network.weights[name].copy_(leaf)

@@ -161,12 +161,18 @@ def test_paths_of_several_operators_are_exact(
 
 @pytest.mark.parametrize("clip", [1e-2, 1e3])
 @pytest.mark.parametrize("mode", ["single-operator", "full-path"])
+@pytest.mark.parametrize("width_factor", [None, 2.0])
 def test_a_step_is_the_step_of_the_extracted_network(
-    fields: tuple[SparseField, ...], draw_rows: DrawRows, shake: Shake, mode: str, clip: float
+    fields: tuple[SparseField, ...],
+    draw_rows: DrawRows,
+    shake: Shake,
+    mode: str,
+    clip: float,
+    width_factor: float | None,
 ) -> None:
     """Weights after the step agree, and nothing but the slices has changed."""
     space = nasrec_full(5, 4, blocks=3, widths=(8, 16), rows=(4, 8))
-    supernet = shake(Supernet(space, fields, seed=1))
+    supernet = shake(Supernet(space, fields, seed=1, width_factor=width_factor))
     dense, ids, label = draw_rows(fields, 5, 64)
     for step in range(4):
         architecture = PathSampler(space, mode, seed=2).draw(step)  # type: ignore[arg-type]
