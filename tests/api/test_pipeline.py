@@ -37,6 +37,10 @@ class Interrupting(SilentReporter):
 class Listening(SilentReporter):
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.notes: list[str] = []
+
+    def update(self, done: float, total: float, note: str = "") -> None:
+        self.notes.append(note)
 
     def say(self, text: str) -> None:
         self.lines.append(text)
@@ -224,6 +228,23 @@ def test_a_training_that_fails_is_told_and_the_others_go_on(
     result = search_models(tiny, tmp_path / "run", told)
     assert any("training loss is nan at step 3" in line for line in told.lines)
     assert sorted(len(model["seeds"]) for model in result["models"]) == [1, 2]
+
+
+def test_a_search_ends_by_the_clock(
+    tiny: SearchSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What the search spent before it was started again counts.
+    monkeypatch.setattr("dagsmith.run_directory.RunDirectory.seconds", lambda *_: 59.9)
+    told = Listening()
+    short = replace(
+        tiny, search_minutes=1, trials=1000, truth=1, scratch_seeds=1, no_baselines=True
+    )
+    result = search_models(short, tmp_path / "run", told)
+    evaluated = result["search"]["complete"]
+    assert 0 < evaluated < 1000
+    assert f"search: {evaluated} of 1000 trials within 1 minutes" in told.lines
+    assert "0:00 at the most" in told.notes
+    assert len(result["models"]) == min(2, evaluated)
 
 
 def test_if_nothing_can_be_trained_the_job_says_so(
