@@ -11,61 +11,28 @@ import argparse
 import os
 import tempfile
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 
-import polars as pl
+import small_logs
 import torch
-from frappe_files import DROPPED, frappe_files
+from frappe_files import frappe
+from small_logs import losses, small_log
 
 from dagsmith.data import Dataset, Encoding, infer_schema, prepare
-from dagsmith.space import named_architecture
-from dagsmith.supernet import (
-    RECIPES,
-    Network,
-    Recipe,
-    pick_device,
-    pick_precision,
-    sized_for,
-    train_scratch,
-)
+from dagsmith.supernet import RECIPES, pick_device, pick_precision, sized_for
 from dagsmith.supernet.field_widths import field_widths
 
-PENALTIES = {"frappe": 0.1, "adult": 0.01, "ml100k": 0.03}
+PENALTIES = {"frappe": 0.1} | small_logs.PENALTIES
 
 
 def prepared(name: str, folder: Path, out: Path) -> Dataset:
     """The log, encoded; numbers in buckets."""
     if name == "frappe":
-        files = frappe_files(folder)
-        return prepare(
-            files["train"],
-            out,
-            valid=files["valid"],
-            test=files["test"],
-            label="label",
-            drop=DROPPED,
-        )
-    table = pl.read_parquet(folder / "ctr" / f"{name}.parquet")
-    if name == "adult":
-        table = table.drop("split")
-    else:
-        table = table.with_columns(label=(pl.col("rating") >= 4).cast(pl.Int8)).drop("rating")
+        return frappe(folder, out)
+    table = small_log(name, folder)
     return prepare(table, out, schema=infer_schema(table, encoding=Encoding(numbers="buckets")))
-
-
-def losses(model: str, dataset: Dataset, recipe: Recipe, dim: int, seed: int) -> tuple[float, ...]:
-    """Validation and test log loss of one training."""
-    net = named_architecture(
-        model,
-        len(dataset.dense_features),
-        len(dataset.fields),
-        embedding_dim=dim,
-        dropout=recipe.dropout,
-    )
-    network = Network.untrained(net, dataset.fields, recipe, seed)
-    found = train_scratch(network, dataset, recipe, seed=seed).metrics
-    return found["valid"]["logloss"], found["test"]["logloss"]
 
 
 def used(dataset: Dataset, dim: int, factor: float | None) -> float:
@@ -92,28 +59,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.logs:
             dataset = prepared(name, arguments.data_dir, Path(folder) / name)
-            for model in arguments.models:
-                for dim in arguments.dims:
-                    for given in arguments.factors:
-                        factor = given or None
-                        recipe = replace(
-                            sized_for(RECIPES["default"], len(dataset.train)),
-                            epochs=arguments.epochs,
-                            embedding_l2=PENALTIES[name],
-                            width_factor=factor,
-                            precision=pick_precision("auto", pick_device()),
-                        )
-                        found = [
-                            losses(model, dataset, recipe, dim, seed)
-                            for seed in range(arguments.seeds)
-                        ]
-                        valid, test = (fmean(column) for column in zip(*found, strict=True))
-                        share = used(dataset, dim, factor)
-                        print(
-                            f"| {name} | {model} | {dim} | {given:g} | {share:.0%} | {valid:.4f} "
-                            f"| {test:.4f} |",
-                            flush=True,
-                        )
+            for model, dim, given in product(arguments.models, arguments.dims, arguments.factors):
+                factor = given or None
+                recipe = replace(
+                    sized_for(RECIPES["default"], len(dataset.train)),
+                    epochs=arguments.epochs,
+                    embedding_l2=PENALTIES[name],
+                    width_factor=factor,
+                    precision=pick_precision("auto", pick_device()),
+                )
+                seeds = range(arguments.seeds)
+                found = [losses(model, dataset, recipe, seed, dim) for seed in seeds]
+                valid, test = (fmean(column) for column in zip(*found, strict=True))
+                share = used(dataset, dim, factor)
+                print(
+                    f"| {name} | {model} | {dim} | {given:g} | {share:.0%} | {valid:.4f} "
+                    f"| {test:.4f} |",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

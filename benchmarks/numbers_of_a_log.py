@@ -11,30 +11,22 @@ numbers. ``none`` leaves them out.
 import argparse
 import os
 import tempfile
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 import polars as pl
+import small_logs
 import torch
+from small_logs import losses, small_log
 
 from dagsmith.data import Dataset, Encoding, infer_schema, prepare
-from dagsmith.space import named_architecture
-from dagsmith.supernet import (
-    RECIPES,
-    Network,
-    Recipe,
-    pick_device,
-    pick_precision,
-    sized_for,
-    train_scratch,
-)
+from dagsmith.supernet import RECIPES, pick_device, pick_precision, sized_for
 
 WAYS = ("dense", "buckets", "both", "none")
 EPOCHS = 6
-PENALTIES: Mapping[str, float] = {"adult": 0.01, "ml100k": 0.03, "normal": 0.01}
+PENALTIES = small_logs.PENALTIES | {"normal": 0.01}
 
 
 def log(name: str, folder: Path) -> pl.DataFrame:
@@ -55,10 +47,7 @@ def log(name: str, folder: Path) -> pl.DataFrame:
         )
         columns = {f"x{place}": numbers[:, place] for place in range(20)}
         return pl.DataFrame({**columns, "label": label.astype(np.int8)})
-    table = pl.read_parquet(folder / "ctr" / f"{name}.parquet")
-    if name == "adult":
-        return table.drop("split")
-    return table.with_columns(label=(pl.col("rating") >= 4).cast(pl.Int8)).drop("rating")
+    return small_log(name, folder)
 
 
 def prepared(table: pl.DataFrame, way: str, out: Path) -> Dataset | None:
@@ -67,16 +56,6 @@ def prepared(table: pl.DataFrame, way: str, out: Path) -> Dataset | None:
     if way == "none":
         schema = replace(schema, features=schema.sparse)
     return prepare(table, out, schema=schema) if schema.sparse else None
-
-
-def losses(model: str, dataset: Dataset, recipe: Recipe, seed: int) -> tuple[float, float]:
-    """Validation and test log loss of one training."""
-    net = named_architecture(
-        model, len(dataset.dense_features), len(dataset.fields), dropout=recipe.dropout
-    )
-    network = Network.untrained(net, dataset.fields, recipe, seed)
-    found = train_scratch(network, dataset, recipe, seed=seed).metrics
-    return found["valid"]["logloss"], found["test"]["logloss"]
 
 
 def main() -> None:

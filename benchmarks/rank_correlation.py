@@ -20,9 +20,9 @@ from pathlib import Path
 import joblib
 import numpy as np
 import torch
-from frappe_files import DROPPED, frappe_files
+from frappe_files import frappe
 
-from dagsmith.data import Dataset, prepare
+from dagsmith.data import Dataset
 from dagsmith.predictor.metrics import rank_correlation
 from dagsmith.space import Architecture, nasrec_small
 from dagsmith.supernet import (
@@ -47,18 +47,6 @@ PENALTY = 0.03
 """Of the trainings from scratch: near the best on Frappe."""
 SUPERNET_PENALTY = 0.1
 """Of the supernets: what `choose_penalty` finds there."""
-
-
-def frappe(folder: Path, out: Path) -> Dataset:
-    files = frappe_files(folder)
-    return prepare(
-        files["train"],
-        out,
-        valid=files["valid"],
-        test=files["test"],
-        label="label",
-        drop=DROPPED,
-    )
 
 
 def truth(

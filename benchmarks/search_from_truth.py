@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import optuna
 import torch
+from frappe_files import frappe
 from predictor_report import half_interval
-from rank_correlation import frappe
 from truth_table import SPLITS, scratch
 
 from dagsmith.data import Dataset, TruthTable, truth_table

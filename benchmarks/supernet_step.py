@@ -28,11 +28,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from frappe_files import DROPPED, frappe_files
+from frappe_files import frappe, frappe_files
 from torch import Tensor
 from torch.nn import functional
 
-from dagsmith.data import Dataset, SparseField, Split, prepare
+from dagsmith.data import Dataset, SparseField, Split
 from dagsmith.space import SPACES, Architecture
 from dagsmith.supernet import (
     PathSampler,
@@ -307,12 +307,10 @@ def show(title: str, results: dict[str, Any]) -> None:
             print(f"  {name.replace('_', ' ')}: {found:.2f}")
 
 
-def frappe(folder: Path, out: str) -> Dataset | None:
+def frappe_if_there(folder: Path, out: str) -> Dataset | None:
     """Frappe with its published splits, or None where it is not."""
-    files = frappe_files(folder)
-    if not all(file.exists() for file in files.values()):
-        return None
-    return prepare(files["train"], out, valid=files["valid"], test=files["test"], drop=DROPPED)
+    there = all(file.exists() for file in frappe_files(folder).values())
+    return frappe(folder, out) if there else None
 
 
 def main() -> None:
@@ -353,7 +351,7 @@ def main() -> None:
             show(f"{name}: the public NasRec supernet (float32) against it", peer)
             report["spaces"][name] = found | {"peer": peer}
     with tempfile.TemporaryDirectory() as folder:
-        dataset = frappe(arguments.data_dir, f"{folder}/frappe")
+        dataset = frappe_if_there(arguments.data_dir, f"{folder}/frappe")
         if dataset is None:
             print(f"\nno Frappe in {arguments.data_dir} (set DAGSMITH_DATA): no evaluation times")
         for name in names if dataset is not None else []:

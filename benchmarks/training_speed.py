@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from rank_correlation import frappe
+from frappe_files import frappe
 
 from dagsmith.data import Dataset
 from dagsmith.files import write_text

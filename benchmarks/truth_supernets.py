@@ -21,8 +21,9 @@ from typing import Any
 import joblib
 import numpy as np
 import torch
+from frappe_files import frappe
 from numpy.typing import NDArray
-from rank_correlation import REFITS, frappe
+from rank_correlation import REFITS
 from truth_table import watched
 
 from dagsmith.data import Dataset, TruthTable, prepare_synthetic, truth_table

@@ -30,7 +30,7 @@ import joblib
 import numpy as np
 import polars as pl
 import torch
-from rank_correlation import frappe
+from frappe_files import frappe
 
 from dagsmith.data import Dataset, prepare_synthetic, truth_table
 from dagsmith.files import write_text
