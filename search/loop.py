@@ -326,7 +326,7 @@ class _Search:
                 del begun[trial]
         except BaseException as error:
             for trial in begun:
-                with suppress(*LOST, UpdateFinishedTrialError):
+                with suppress(*LOST):
                     self._writer.interrupt(trial, f"{type(error).__name__}: {error}".rstrip(": "))
             raise
         self._refresh()
@@ -334,9 +334,7 @@ class _Search:
 
     def _give_way(self, trial: int) -> None:
         reason = "another worker evaluates the same architecture"
-        # Taken for dead meanwhile, it is interrupted already.
-        with suppress(UpdateFinishedTrialError):
-            patiently(lambda: self._writer.interrupt(trial, reason))
+        patiently(lambda: self._writer.interrupt(trial, reason))
         self._refresh()
 
     def _finish(self, trial: int, candidate: Candidate, evaluation: Evaluation) -> bool:

@@ -28,7 +28,7 @@ from dagsmith.search.record import (
     SEED,
     WORKER,
 )
-from dagsmith.search.workers import worker_name
+from dagsmith.search.workers import interrupt, worker_name
 from dagsmith.space import Architecture, SearchSpace
 from dagsmith.space.component import Value
 from dagsmith.space.errors import nearest
@@ -151,8 +151,7 @@ class TrialWriter:
 
     def interrupt(self, trial_id: int, reason: str) -> None:
         """End a trial of which nothing became known; its architecture is free again."""
-        self._storage.set_trial_user_attr(trial_id, INTERRUPTED, reason)
-        self._storage.set_trial_state_values(trial_id, state=TrialState.FAIL)
+        interrupt(self._storage, trial_id, reason)
 
     def _values(self, candidate: Candidate, evaluation: Evaluation) -> list[float]:
         known = {**candidate.costs, **evaluation.costs, **evaluation.metrics}

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from dagsmith.search.quiet import quiet
@@ -36,13 +37,17 @@ def release_dead_trials(study: optuna.Study) -> list[FrozenTrial]:
         optuna.storages.fail_stale_trials(study)
     for trial in study.get_trials(deepcopy=False, states=running):
         if gone(str(trial.user_attrs.get(WORKER, ""))):
-            reason = "the process that evaluated it ended"
-            # Another worker may be releasing the same one.
-            with suppress(UpdateFinishedTrialError):
-                study._storage.set_trial_user_attr(trial._trial_id, INTERRUPTED, reason)
-                study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
+            interrupt(study._storage, trial._trial_id, "the process that evaluated it ended")
     alive = {trial.number for trial in study.get_trials(deepcopy=False, states=running)}
     return [t for t in before if t.number not in alive and ROUND in t.user_attrs]
+
+
+def interrupt(storage: BaseStorage, trial_id: int, reason: str) -> None:
+    """End a trial of which nothing became known; its architecture is free again."""
+    # Another worker may take the same one for dead, and be quicker.
+    with suppress(UpdateFinishedTrialError):
+        storage.set_trial_user_attr(trial_id, INTERRUPTED, reason)
+        storage.set_trial_state_values(trial_id, state=TrialState.FAIL)
 
 
 def gone(worker: str) -> bool:
