@@ -146,5 +146,9 @@ def _meta(name: str) -> str:
         "test": "PATH",
         "storage": "URL",
         "drop": "COL",
+        "time_column": "COL",
+        "schema": "FILE",
+        "technology": "FILE",
+        "limit": "COST=N",
     }
     return upper.get(name, "N" if name not in ("label", "study", "objectives") else name.upper())

@@ -1,4 +1,4 @@
-"""The command line: ``dagsmith data prepare | search | train | evaluate | space | report``.
+"""The command line: ``dagsmith data prepare | search | train | evaluate | space | report | ...``.
 
 Each command says in one line on standard error what is wrong and leaves with a status other than
 0; ``--debug`` shows the traceback instead. Modules that need torch are imported inside the

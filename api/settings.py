@@ -76,7 +76,9 @@ class SearchSettings:
     drop: tuple[str, ...] = _option((), "columns to leave out")
     format: str = _option("auto", "what the columns are", FORMATS)
     schema: str | None = _option(None, "JSON file that says what each column is")
-    time_column: str | None = _option(None, "split by it: the last value tests")
+    time_column: str | None = _option(
+        None, "split by it: the last value tests, the one before validates"
+    )
     encoder: str = _option("vocabulary", "how categories become ids", ENCODERS)
     min_count: int = _option(1, "training rows in which a category must occur to have an id")
     numbers: str = _option(
@@ -90,10 +92,12 @@ class SearchSettings:
     space: str = _option("ctr-plus", "the search space", tuple(SPACES))
     blocks: int | None = _option(None, "choice blocks of the space; else 7, or 2 in ctr-plus")
     widths: tuple[int, ...] = _option((), "choices of a block's dense width")
-    embedding_dim: int = _option(16, "width of an embedding vector")
+    embedding_dim: int = _option(
+        16, "width of an embedding vector; in ctr-plus also half and twice as many"
+    )
     width_factor: float | None = _option(
         None,
-        "a field of V values uses at most so many times V^(1/4) coordinates of its vectors, 0 is "
+        "a field of V ids uses at most so many times V^(1/4) coordinates of its vectors, 0 is "
         "all; else the recipe's",
     )
     recipe: str = _option("default", "training protocol", RECIPES)
@@ -133,7 +137,9 @@ class SearchSettings:
     truth: int = _option(6, "random ones that race with them: they measure rankings, and may win")
     no_handmade: bool = _option(False, "do not begin with the hand-made models of the space")
     heat_epochs: int | None = _option(
-        None, "epochs after which three of four leave the race; else a quarter of a training's"
+        None,
+        "epochs after which three of four leave the race; else a quarter of a training's, or with "
+        "few-epochs as the evaluator none do",
     )
     no_baselines: bool = _option(False, "do not train DNN, DeepFM, DCNv2 and FinalMLP beside them")
     seed: int = _option(0, "seed of everything")
@@ -164,6 +170,11 @@ class SearchSettings:
             raise RunError("rows is only for --data synthetic")
         if self.predictor_store is not None and self.sampler != "mh":
             raise RunError(f"sampler {self.sampler!r} has no predictor; predictor_store is for mh")
+        if self.recipe == "nasrec" and self.embedding_l2:
+            raise RunError(
+                f"embedding_l2 is {self.embedding_l2}; recipe 'nasrec' updates tables row by row, "
+                "which takes no penalty: expected 0, or another recipe"
+            )
         if self.data == "synthetic" and (self.valid or self.test):
             raise RunError("valid and test files are not for --data synthetic, which has its own")
 

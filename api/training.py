@@ -354,13 +354,7 @@ def scratch_recipe(job: Job, model: str = "") -> Recipe:
 
 
 def _supernet(job: Job) -> Supernet:
-    recipe = scratch_recipe(job)
-    return Supernet(
-        job.space,
-        job.dataset.fields,
-        seed=job.settings.seed,
-        std=recipe.embedding_std,
-        normalise=recipe.normalise,
-        width_factor=recipe.width_factor,
-        device=job.settings.device,
+    settings = job.settings
+    return Supernet.untrained(
+        job.space, job.dataset.fields, scratch_recipe(job), settings.seed, settings.device
     )

@@ -8,8 +8,10 @@ budget.
 
     python benchmarks/frappe.py --data-dir ../shared/data --out runs/frappe
 
-Every part goes on where it was interrupted. The train negatives of these files are re-drawn, so
-that numbers compare with each other, and only about with published ones.
+Every part goes on where it was interrupted, and a model that is in ``--out`` is not trained again,
+whatever ``--models`` were asked for before; ``--only-models`` leaves the searches for later. The
+train negatives of these files are re-drawn, so that numbers compare with each other, and only about
+with published ones.
 """
 
 import argparse
@@ -124,6 +126,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data-dir", type=Path, default=Path(default))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--models", nargs="*", default=list(MODELS))
+    parser.add_argument("--only-models", action="store_true", help="no search")
     parser.add_argument("--space", default="ctr-plus")
     parser.add_argument("--blocks", type=int, help="else as many as a search has in the space")
     parser.add_argument("--seeds", type=int, default=5)
@@ -162,10 +165,13 @@ def main() -> None:
         no_baselines=True,
     )
     rows = []
-    if arguments.models:
-        print("hand-made models and NASRec's nets")
-        trained = train_models(arguments.models, settings, arguments.out / "models", reporter())
+    for name in arguments.models:
+        print(name)
+        trained = train_models([name], settings, arguments.out / "models" / name, reporter())
         rows += [row(model["name"], model) for model in trained["models"]]
+    if arguments.only_models:
+        print(shown(rows))
+        return
     for name, sampler in (("searched", "mh"), ("random search", "random")):
         out = arguments.out / sampler
         used = replace(settings, sampler=sampler)

@@ -82,7 +82,7 @@ def ranking(
     dataset = Dataset.open(data)
     space = nasrec_small(len(dataset.dense_features), len(dataset.fields))
     precision = pick_precision("auto", pick_device())
-    supernet = Supernet(space, dataset.fields, std=RECIPES["default"].embedding_std)
+    supernet = Supernet.untrained(space, dataset.fields, RECIPES["default"])
     recipe = SupernetRecipe(mode=mode, precision=precision, embedding_l2=SUPERNET_PENALTY)
     if epochs:
         recipe = replace(recipe, epochs=epochs)

@@ -101,9 +101,8 @@ def scored(
         precision=recipe.precision,
         mode="given" if given else "single-operator",
     )
-    supernet = Supernet(
-        truth.space, dataset.fields, std=recipe.embedding_std, normalise=case.normalise
-    )
+    embeddings = replace(recipe, normalise=case.normalise)
+    supernet = Supernet.untrained(truth.space, dataset.fields, embeddings)
     bar = reporter()
     bar.begin(str(case))
     named = joblib.hash(json.dumps([str(case), asdict(how)]))[:8]

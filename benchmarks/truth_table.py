@@ -193,9 +193,7 @@ def by_supernet(
         embedding_l2=recipe.embedding_l2,
         precision=recipe.precision,
     )
-    supernet = Supernet(
-        space, dataset.fields, std=recipe.embedding_std, width_factor=recipe.width_factor
-    )
+    supernet = Supernet.untrained(space, dataset.fields, recipe)
     name = f"supernet-{arguments.data}-{space.name}-{_mark(how)}.safetensors"
     bar = reporter()
     bar.begin("supernet")

@@ -15,6 +15,7 @@ from dagsmith.supernet.embedding import EmbeddingTable
 from dagsmith.supernet.inputs import pick_device
 from dagsmith.supernet.network import Network
 from dagsmith.supernet.plan import Plan, compile_plan, features, logits
+from dagsmith.supernet.recipes import Recipe
 
 FORMAT = "dagsmith.supernet/1"
 
@@ -64,6 +65,26 @@ class Supernet:
             width_factor=width_factor,
         )
         self.embedding = table.to(self.device)
+
+    @classmethod
+    def untrained(
+        cls,
+        space: ClickSpace,
+        fields: Sequence[SparseField],
+        recipe: Recipe,
+        seed: int = 0,
+        device: str = "auto",
+    ) -> "Supernet":
+        """A supernet whose embeddings are those that trainings by `recipe` begin with."""
+        return cls(
+            space,
+            fields,
+            seed=seed,
+            normalise=recipe.normalise,
+            std=recipe.embedding_std,
+            width_factor=recipe.width_factor,
+            device=device,
+        )
 
     def plan(self, architecture: Architecture) -> Plan:
         """Compile an architecture, checked to fit this supernet.
