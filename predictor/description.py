@@ -77,6 +77,17 @@ class Description:
         """Number of columns."""
         return len(self.centre) + len(self.extras)
 
+    def shared(self, other: "Description") -> list[tuple[int, int]]:
+        """Columns that mean the same here and in `other`, by their places in both."""
+        graph = len(self.centre) if self.features is other.features else 0
+        own, others = list(self.extras), list(other.extras)
+        extras = [
+            (len(self.centre) + own.index(name), len(other.centre) + place)
+            for place, name in enumerate(others)
+            if name in self.extras
+        ]
+        return [(column, column) for column in range(graph)] + extras
+
     def extra_inputs(self, population: Population, extras: Extras | None) -> Tensor:
         """The extras on their scales, ``[batch, extras]``.
 
@@ -126,11 +137,11 @@ class Description:
     @staticmethod
     def restore(tensors: Mapping[str, Tensor], kinds: Vocabulary) -> "Description":
         """Read what `tensors` gave; raise KeyError for one that is missing."""
-        names = [
+        names = sorted(
             name.removeprefix("extra.").removesuffix(".scores")
             for name in tensors
             if name.startswith("extra.") and name.endswith(".scores")
-        ]
+        )
         extras = {
             name: TargetScale(
                 tensors[f"extra.{name}.values"].numpy(), tensors[f"extra.{name}.scores"].numpy()

@@ -87,7 +87,7 @@ def fit_network(
         seed=seed,
     )
     if start:
-        network.learn_from(start.network)
+        network.learn_from(start.network, description.shared(start.description))
         if len(start.scales) == len(scales):
             graphs = Graphs.of(population, features, settings.members)
             labels = torch.from_numpy(scores.astype(np.float32))

@@ -108,7 +108,8 @@ class GNNPredictor:
         population = as_population(architectures, self.kinds)
         values = check_columns(population, targets)
         count = values.shape[1]
-        names = tuple(extras or {})
+        # In an order that does not depend on how they were given: that of a saved predictor.
+        names = sorted(extras or {})
         further = extra_columns(population, extras, names)
         merged = merge_alike(population, np.concatenate([values, further], axis=1))
         labels, known = merged.columns[:, :count], merged.columns[:, count:]

@@ -1,5 +1,7 @@
 """The network: encoder per component kind, rounds on the DAG, readout."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -47,6 +49,7 @@ class GraphNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.members = members
+        self.described = described
         # Saved with the weights.
         self.typical_size: Tensor
         self.register_buffer("typical_size", torch.tensor(typical_size))
@@ -81,17 +84,26 @@ class GraphNetwork(nn.Module):
             torch.Generator().manual_seed(seed),
         )
 
-    def learn_from(self, other: "GraphNetwork") -> None:
-        """Take over all that `other` knows but its last layer, whose targets were others."""
+    def learn_from(self, other: "GraphNetwork", shared: Sequence[tuple[int, int]]) -> None:
+        """Take over all that `other` knows but its last layer, whose targets were others.
+
+        Args:
+            other: of the same size, but for what describes a graph.
+            shared: which numbers that describe a graph mean the same, by their places here and
+                there; what is read of others stays as it was drawn.
+        """
         state = {
             name: value
             for name, value in other.state_dict().items()
             if not name.startswith("output.")
         }
-        # What is read of extras that `other` did not have stays as it was drawn.
         known = state["hidden.weight"]
-        state["hidden.weight"] = self.hidden.weight.detach().clone()
-        state["hidden.weight"][:, : known.shape[1]] = known
+        graph = known.shape[1] - other.described
+        weight = self.hidden.weight.detach().clone()
+        weight[:, :graph] = known[:, :graph]
+        for own, theirs in shared:
+            weight[:, graph + own] = known[:, graph + theirs]
+        state["hidden.weight"] = weight
         self.load_state_dict(state, strict=False)
 
     @torch.no_grad()

@@ -288,7 +288,7 @@ def test_extras_survive_saving_and_pretraining(
     tmp_path: Path, population: Population, quick: GNNSettings
 ) -> None:
     targets = depth_like(population)
-    extras = {"a": targets**2, "b": np.arange(len(population))}
+    extras = {"b": np.arange(len(population)), "a": targets**2}
     predictor = GNNPredictor(population.vocabulary, quick, unknown="mean")
     predictor.pretrain(population, {"cost": targets}).fit(population, targets, extras)
     predictor.save(tmp_path / "p.safetensors")
@@ -297,6 +297,23 @@ def test_extras_survive_saving_and_pretraining(
     first, second = (p.predict(population, extras) for p in (predictor, loaded))
     np.testing.assert_array_equal(first.samples, second.samples)
     np.testing.assert_array_equal(first.interval(0.8), second.interval(0.8))
+
+
+def test_a_start_keeps_what_it_knows_of_an_extra_by_its_name(
+    population: Population, quick: GNNSettings
+) -> None:
+    rng = np.random.default_rng(0)
+    hint, noise = rng.normal(size=(2, len(population)))
+    taught = replace(quick, linear_part=False, training=replace(quick.training, epochs=60))
+    first = GNNPredictor(population.vocabulary, taught).fit(population, hint, {"hint": hint})
+    untaught = replace(taught, training=replace(taught.training, epochs=1, learning_rate=1e-9))
+    later = GNNPredictor(population.vocabulary, untaught).start_from(first)
+    later.fit(population, hint, {"before": noise, "hint": hint})
+    answers = [
+        first.predict(population, {"hint": hint}).mean,
+        later.predict(population, {"before": noise, "hint": hint}).mean,
+    ]
+    assert np.corrcoef(*answers)[0, 1] > 0.95
 
 
 def test_equal_architectures_are_averaged(
