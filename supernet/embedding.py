@@ -98,10 +98,15 @@ class EmbeddingTable(nn.Module):
             stacked = stacked * self.used
         if self.norm is None:
             return stacked
-        # One row, as the last batch of an epoch may be, has no variance of its own.
-        self.norm.train(self.training and len(stacked) > 1)
         vectors = stacked[:, self.first :]
-        normalised: Tensor = self.norm(vectors.flatten(1)).view_as(vectors)
+        flat = vectors.flatten(1)
+        if len(flat) > 1:
+            flat = self.norm(flat)
+        else:
+            # One row, as the last batch of an epoch may be, has no variance of its own.
+            mean, variance = self.norm.running_mean, self.norm.running_var
+            flat = functional.batch_norm(flat, mean, variance, eps=self.norm.eps)
+        normalised = flat.view_as(vectors)
         return torch.cat([stacked[:, :1], normalised], dim=1) if self.first else normalised
 
     @torch.no_grad()

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -66,7 +67,15 @@ def test_torchs_own_normalisation_is_estimated_too(dataset: Dataset) -> None:
     norm.running_mean.fill_(5.0)
     estimate_statistics(network, dataset.train, 256)
     assert (norm.momentum, norm.training) == (0.1, False)
-    assert float(norm.running_mean.abs().max()) < 1.0
+    rows = to_tensors(dataset.train.take(np.arange(len(dataset.train))), CPU)[1]
+    plain = Network(model(dataset, "none"), dataset.fields, seed=1)
+    assert plain.embedding is not None and norm.running_var is not None
+    with torch.no_grad():
+        vectors = plain.embedding(rows).flatten(1)
+    spread = vectors.std(dim=0)
+    assert float(spread.max()) > 0.05
+    assert float((norm.running_mean - vectors.mean(dim=0)).abs().max()) < 0.1 * float(spread.max())
+    torch.testing.assert_close(norm.running_var, spread.square(), rtol=0.2, atol=1e-4)
 
 
 def test_without_normalisation_nothing_is_computed(
