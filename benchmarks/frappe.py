@@ -1,7 +1,8 @@
 """Frappe under one pipeline: hand-made models, NASRec's nets, random search, and the search.
 
 Everything is trained on the same rows by the same recipe, each model with a penalty of its own
-that the validation rows choose (or ``--embedding-l2``), and with the same seeds. The winners of
+that the validation rows choose (or ``--embedding-l2``; the searches take that of the model which
+does best on them, as a search with its own baselines does), and with the same seeds. The winners of
 both searches are chosen on the validation rows, within half of FinalMLP's FLOPs; random search
 begins with the same recipe and the same hand-made models, and draws all others within the same
 budget.
@@ -90,6 +91,7 @@ def row(name: str, model: Mapping[str, Any], seconds: float | None = None) -> di
             figures[f"ensemble_{metric}"] = model["ensemble"]["test"][metric]
     return {
         **figures,
+        "embedding_l2": model["recipe"]["embedding_l2"] if "recipe" in model else None,
         "parameters": model["parameters"],
         "flops": model["flops"],
         "training_seconds": fmean([run["seconds"] for run in runs]),
@@ -172,9 +174,11 @@ def main() -> None:
     if arguments.only_models:
         print(shown(rows))
         return
+    best = min(rows, key=lambda row: row["valid_logloss"], default=None)
+    penalty = best["embedding_l2"] if best else settings.embedding_l2
     for name, sampler in (("searched", "mh"), ("random search", "random")):
         out = arguments.out / sampler
-        used = replace(settings, sampler=sampler)
+        used = replace(settings, sampler=sampler, embedding_l2=penalty)
         if sampler == "random":
             # What is drawn for the first round keeps to the budget.
             used = replace(used, initial=used.trials)

@@ -30,6 +30,7 @@ from dagsmith.data.splits import (
     plan_split,
 )
 from dagsmith.data.store import ENCODERS, FORMAT_VERSION, KIND, MANIFEST, Dataset, read_manifest
+from dagsmith.data.unknown_values import unknown_warnings
 from dagsmith.space.errors import nearest
 
 _log = logging.getLogger(__name__)
@@ -174,6 +175,8 @@ def _build(
     fitted = fit(raw, schema, plan, progress)
     warnings = _check_splits(plan, fitted, rule)
     written = write(raw, plan, fitted, folder, progress)
+    for name, shares in written.unknown.items():
+        warnings += unknown_warnings(f"split {name!r}", shares, fitted.encoders.fields)
     spill.unlink()
     fitted.encoders.save(folder / ENCODERS)
     digests = _digests(folder)

@@ -13,6 +13,7 @@ from dagsmith.data.encoders import Encoders
 from dagsmith.data.errors import DatasetError
 from dagsmith.data.reading import FileSource, Paths
 from dagsmith.data.store import Dataset, Split
+from dagsmith.data.unknown_values import unknown_warnings
 
 
 class EncodedReader:
@@ -51,7 +52,7 @@ class EncodedReader:
         self.skipped = 0
 
     def __iter__(self) -> Iterator[Batch]:
-        self.unknown, self.skipped = {}, 0
+        self.unknown, self.skipped, rows_read = {}, 0, 0
         for chunk in self._source.chunks(self._types, skip_bad=self._skip):
             frame = chunk.frame
             self.skipped += chunk.refused
@@ -63,7 +64,10 @@ class EncodedReader:
             batch = self.encoders.encode(frame, locate=chunk.locate)
             for name, count in self.encoders.unknown(batch).items():
                 self.unknown[name] = self.unknown.get(name, 0) + count
+            rows_read += len(batch.label)
             yield batch
+        shares = {name: count / max(1, rows_read) for name, count in self.unknown.items()}
+        unknown_warnings("the file", shares, self.encoders.fields)
 
     def _problems(self, frame: pl.DataFrame) -> list[rows.Problem | None]:
         schema = self.encoders.schema

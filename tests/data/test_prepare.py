@@ -29,6 +29,7 @@ from dagsmith.data import (
     RatioSplit,
     Schema,
     TimeSplit,
+    encode_file,
     prepare,
     reading,
     spill,
@@ -162,6 +163,37 @@ def test_nothing_is_fitted_on_other_rows(tmp_path: Path) -> None:
     assert second.valid.sparse[:, 0].tolist() == [2, 1]
     assert second.metadata["unknown_share"]["test"] == {"c": 0.5}
     assert second.metadata["unknown_share"]["train"] == {"c": 0.0}
+
+
+@pytest.mark.parametrize("name", ["later.csv", "later.parquet"])
+def test_a_category_is_the_same_in_another_type(tmp_path: Path, name: str) -> None:
+    ids = [1, 2, 3] * 12
+    frame = pl.DataFrame({"label": [0, 1] * 18, "user_id": ids, "flag": [True, False] * 18})
+    floats = pl.Series([*ids[:-1], None], dtype=pl.Float64)
+    flags = frame["flag"].cast(pl.String).str.to_titlecase()
+    train = write(frame, tmp_path / "train.parquet")
+    later = write(frame.with_columns(user_id=floats, flag=flags), tmp_path / name)
+    dataset = prepare(train, tmp_path / "out", valid=later, test=later)
+    assert dataset.metadata["unknown_share"]["test"] == {"user_id": 0.0, "flag": 0.0}
+    assert [field.cardinality for field in dataset.fields] == [5, 4]
+    same = dataset.train.sparse[:-1], dataset.test.sparse[:-1]
+    np.testing.assert_array_equal(*same)
+    assert dataset.test.sparse[-1].tolist()[0] == 0
+
+
+def test_a_field_that_is_mostly_unknown_is_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = pl.DataFrame({"label": [0, 1] * 10, "c": ["a", "b"] * 10, "d": ["x", "y"] * 10})
+    train = write(frame, tmp_path / "train.csv")
+    other = write(frame.with_columns(c=pl.lit("z")), tmp_path / "other.csv")
+    dataset = prepare(train, tmp_path / "out", valid=train, test=other)
+    told = "split 'test': 100% of the values of 'c' do not occur in the training rows"
+    assert dataset.metadata["warnings"] == [told]
+    assert told in caplog.text
+    caplog.clear()
+    encode_file(dataset, other)
+    assert "the file: 100% of the values of 'c' do not occur" in caplog.text
 
 
 def test_a_missing_validation_file_is_cut_from_the_training_rows(

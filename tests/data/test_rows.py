@@ -75,6 +75,12 @@ def test_texts_are_the_same_for_every_type() -> None:
     assert module.texts(pl.Series([5, None]), ()).to_list() == ["5", None]
     assert module.texts(pl.Series(["5", "", "?"]), ("?",)).to_list() == ["5", None, None]
     assert module.texts(pl.Series([True]), ()).to_list() == ["true"]
+    # As other libraries write what was whole, or true, before some values were missing.
+    floats = pl.Series([5.0, None, float("nan"), -0.0, 0.5, float("inf"), 1e300])
+    assert module.texts(floats, ()).to_list() == ["5", None, None, "0", "0.5", "inf", "1e+300"]
+    written = pl.Series(["5.0", "-3.0", "True", "False", "2.10.0", "0.50", ".0", "Trueness", None])
+    plain = ["5", "-3", "true", "false", "2.10.0", "0.50", ".0", "Trueness", None]
+    assert module.texts(written, ()).to_list() == plain
     with pytest.raises(DatasetError, match="declare it multi-valued"):
         module.texts(pl.Series("tags", [["a"]]), ())
 

@@ -69,7 +69,8 @@ def test_torchs_own_normalisation_is_estimated_too(dataset: Dataset) -> None:
     assert (norm.momentum, norm.training) == (0.1, False)
     rows = to_tensors(dataset.train.take(np.arange(len(dataset.train))), CPU)[1]
     plain = Network(model(dataset, "none"), dataset.fields, seed=1)
-    assert plain.embedding is not None and norm.running_var is not None
+    assert plain.embedding is not None
+    assert norm.running_var is not None
     with torch.no_grad():
         vectors = plain.embedding(rows).flatten(1)
     spread = vectors.std(dim=0)
