@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dagsmith.hardware.cost_model import CostError
 from dagsmith.hardware.pim.hardware import Hardware, Knobs
+from dagsmith.hardware.tables import TableReads
 from dagsmith.hardware.workload import workload
 from dagsmith.space import Population
 
@@ -39,16 +39,10 @@ class Bytes:
         plain = Hardware(weight_bits=self.plain_bits, embedding_bits=self.plain_bits)
         knobs = Knobs.of(population, plain)
         weights = np.einsum("bnm,bnm,bn->b", work.inputs, work.outputs, knobs.weight_bits)
-        total = weights / 8 + 4 * work.outputs.sum(axis=(1, 2))
+        total = weights / 8 + 4 * work.biases.sum(axis=(1, 2))
         if self.cardinalities is None:
             return np.asarray(total)
-        inputs = population.kind == population.vocabulary.index["sparse_input"]
-        fields, dim = population.attributes[:, :, 0], population.attributes[:, :, 1]
-        wrong = inputs & (fields != len(self.cardinalities))
-        if wrong.any():
-            raise CostError(
-                f"{len(self.cardinalities)} cardinalities for an architecture of "
-                f"{int(fields[wrong][0])} sparse fields; expected one per field"
-            )
-        bits = np.where(inputs, dim * knobs.embedding_bits, 0.0).sum(axis=1, dtype=np.float64)
+        reads = TableReads.of(population)
+        reads.check(self.cardinalities)
+        bits = reads.width * knobs.embedding_bits[np.arange(len(population)), reads.node]
         return np.asarray(total + sum(self.cardinalities) * bits / 8)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dagsmith.hardware.cost_model import CostError
+from dagsmith.hardware.tables import TableReads
 from dagsmith.hardware.workload import workload
 from dagsmith.space import Population
 
@@ -38,17 +38,6 @@ class Parameters:
         total = total + work.biases.sum(axis=(1, 2))
         if self.cardinalities is None:
             return np.asarray(total)
-        inputs = population.kind == population.vocabulary.index["sparse_input"]
-        rows, dim = population.attributes[:, :, 0], population.attributes[:, :, 1]
-        wrong = inputs & (rows != len(self.cardinalities))
-        if wrong.any():
-            raise CostError(
-                f"{len(self.cardinalities)} cardinalities for an architecture of "
-                f"{int(rows[wrong][0])} sparse fields; expected one per field"
-            )
-        width = np.where(inputs, dim, 0.0).sum(axis=1, dtype=np.float64)
-        if "first_order" in population.vocabulary:
-            first = population.kind == population.vocabulary.index["first_order"]
-            width = width + first.any(axis=1)
-        tables = sum(self.cardinalities) * width
-        return np.asarray(total + tables)
+        reads = TableReads.of(population)
+        reads.check(self.cardinalities)
+        return np.asarray(total + sum(self.cardinalities) * reads.width)

@@ -19,6 +19,7 @@ from dagsmith.hardware.pim.hardware import Hardware, Knobs
 from dagsmith.hardware.pim.map_costs import MapCost, mac, map_cost, tile_area
 from dagsmith.hardware.pim.memory import LookUps, look_up
 from dagsmith.hardware.pim.technology import Technology, default_technology
+from dagsmith.hardware.tables import TableReads
 from dagsmith.hardware.workload import Workload, workload
 from dagsmith.space import Population
 
@@ -115,12 +116,14 @@ def pim_cost(
     at = np.nonzero(work.outputs)
     used = np.zeros(population.kind.shape, bool)
     used[at[0], at[1]] = True
-    is_input = population.kind == population.vocabulary.index.get("sparse_input", -2)
+    reads = TableReads.of(population)
+    is_input = np.zeros(population.kind.shape, bool)
+    is_input[np.flatnonzero(reads.some), reads.node[reads.some]] = True
     knobs.check(used | is_input, technology)
     maps = _maps(work, knobs, at)
     cost = map_cost(maps, technology)
     sums = _Sums(population.kind.shape, at)
-    memory = _memory(population, is_input, knobs, table_rows, technology)
+    memory = _memory(reads, knobs, table_rows, technology)
 
     digital = work.products + work.elementwise
     digital_ns = np.ceil(digital / LANES) * technology["digital.cycle"]
@@ -189,30 +192,15 @@ def _maps(work: Workload, knobs: Knobs, at: tuple[NDArray[np.int64], ...]) -> Ma
     )
 
 
-def _memory(
-    population: Population,
-    is_input: NDArray[np.bool_],
-    knobs: Knobs,
-    table_rows: float,
-    technology: Technology,
-) -> LookUps:
-    rows = np.arange(len(population))
-    at = is_input.argmax(axis=1) if is_input.size else np.zeros(len(population), np.int64)
-    has = is_input.any(axis=1)
-
-    def attribute(column: int) -> Array:
-        if population.attributes.shape[2] <= column:
-            return np.zeros(len(population))
-        found = population.attributes[rows, at, column]
-        return np.where(has, found, 0.0).astype(np.float64)
-
+def _memory(reads: TableReads, knobs: Knobs, table_rows: float, technology: Technology) -> LookUps:
+    at = np.arange(len(reads.node)), reads.node
     return look_up(
-        knobs.tier[rows, at],
-        attribute(0),
-        attribute(1),
-        knobs.embedding_bits[rows, at],
-        knobs.size[rows, at],
-        knobs.cell_bits[rows, at],
+        knobs.tier[at],
+        reads.fields,
+        reads.width,
+        knobs.embedding_bits[at],
+        knobs.size[at],
+        knobs.cell_bits[at],
         table_rows,
         technology,
     )

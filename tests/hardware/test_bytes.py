@@ -4,7 +4,8 @@ import pytest
 from dagsmith.hardware import Bytes, CostError, Parameters
 from dagsmith.hardware.pim import Hardware
 from dagsmith.hardware.testing import check_cost_model
-from dagsmith.space import Population, nasrec_full
+from dagsmith.space import NAMED, Population, named_architecture, nasrec_full
+from dagsmith.space.ctr import PLUS_KINDS
 from dagsmith.space.pim import PIM_KINDS
 
 SPACE = nasrec_full(13, 3, blocks=2)
@@ -20,6 +21,14 @@ def test_plain_weights_are_four_bytes_each() -> None:
     assert np.allclose(Bytes().cost(NETS), 4 * Parameters().cost(NETS))
     tables = (50, 60, 70)
     assert np.allclose(Bytes(tables).cost(NETS), 4 * Parameters(tables).cost(NETS))
+
+
+def test_hand_made_models_take_what_they_have() -> None:
+    nets = [named_architecture(name, 4, 3) for name in NAMED if not name.startswith("nasrec")]
+    population = Population.from_architectures(nets, PLUS_KINDS)
+    assert np.allclose(Bytes().cost(population), 4 * Parameters().cost(population))
+    tables = (50, 60, 70)
+    assert np.allclose(Bytes(tables).cost(population), 4 * Parameters(tables).cost(population))
 
 
 def test_mapped_weights_take_their_bits() -> None:

@@ -136,6 +136,17 @@ def test_dram_fetches_whole_bursts_and_reram_does_not() -> None:
     assert pim_cost(net, table_rows=rows).area_mm2["memory"].sum() == 0
 
 
+def test_weights_of_single_ids_are_looked_up_too() -> None:
+    nets = [named_architecture(name, 0, 10) for name in ("dnn", "deepfm", "lr")]
+    population = Population.from_architectures(nets, PLUS_KINDS)
+    dnn, deepfm, lr = pim_cost(population).energy_pj["memory"].sum(axis=1)
+    # 16, 17 and 1 numbers of 8 bits are one burst of DRAM each.
+    assert dnn == deepfm == lr == pytest.approx(10 * 512 * 8)
+    dnn, deepfm, lr = pim_cost(population, Hardware(tier="reram")).energy_pj["memory"].sum(axis=1)
+    assert dnn < deepfm
+    assert 0 < lr < dnn
+
+
 @pytest.mark.parametrize("name", published_nets())
 def test_parts_sum_to_the_whole(name: str) -> None:
     nets = Population.from_architectures([published_nets()[name].architecture], KINDS)
