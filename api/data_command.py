@@ -19,12 +19,17 @@ from dagsmith.data.splits import SplitRule
 from dagsmith.progress import Progress, reporter
 from dagsmith.settings import ENCODERS, FORMATS, ON_ERROR, SearchSettings
 
+OF_ENCODING = ("encoder", "min_count", "buckets", "transform", "numbers")
+OF_TIME = ("time_period", "time_prefix", "valid_days", "test_days")
+
 
 def prepare_command(words: Sequence[str]) -> int:
     """Run the command; return the exit status."""
     parser = _parser()
     values = parser.parse(words)
     rule = _rule(parser, values)
+    if values.schema:
+        _refuse(parser, values, OF_ENCODING, "a schema, which says how each column is encoded")
     shown = reporter()
     shown.begin("data")
     try:
@@ -125,7 +130,17 @@ def _parser() -> Parser:
     return parser
 
 
+def _refuse(parser: Parser, values: argparse.Namespace, names: Sequence[str], what: str) -> None:
+    """Leave with an error where one of these options is given, which is `what` it is not for."""
+    given = [name for name in names if getattr(values, name) != parser.get_default(name)]
+    if given:
+        options = ", ".join("--" + name.replace("_", "-") for name in given)
+        parser.error(f"{options}: not for {what}")
+
+
 def _rule(parser: Parser, values: argparse.Namespace) -> SplitRule | None:
+    if not values.time_column:
+        _refuse(parser, values, OF_TIME, "a split without --time-column")
     if values.time_column:
         if values.ratio:
             parser.error("give --ratio or --time-column, not both")

@@ -21,13 +21,14 @@ from dagsmith.hardware.pim import (
 from dagsmith.progress import Reporter
 from dagsmith.run_directory import RunDirectory
 from dagsmith.search.limits import parse_limits
-from dagsmith.search.objectives import Objective, parse_objectives
-from dagsmith.search.study import open_study
+from dagsmith.search.objectives import COSTS, Objective, parse_objectives
+from dagsmith.search.study import keep_scoring, open_study
 from dagsmith.search.study_pages import StudyPages, dashboard_installed
 from dagsmith.search.surrogate import CostLimit
 from dagsmith.search.trials import Trials
 from dagsmith.settings import SearchSettings
 from dagsmith.space import SPACES, ClickSpace, Genotype, PIMSpace, Population
+from dagsmith.space.errors import nearest
 
 PICTURES = "pictures"
 """Folder of the drawings that the dashboard shows, in the run's directory."""
@@ -40,6 +41,25 @@ SMALL_LOG = 250_000
 """Most training rows of a log that every candidate can pass a few times."""
 RANKED_BY = ("logloss", "auc")
 """The metrics that a search may put first."""
+MEASURED = (*RANKED_BY, "normalised_entropy", "calibration_error", "cpu_latency_ns")
+"""The metrics that evaluations have."""
+SCORED_BY = (
+    "seed",
+    "recipe",
+    "embedding_l2",
+    "width_factor",
+    "dropout",
+    "learning_rate",
+    "batch_size",
+    "scratch_epochs",
+)
+"""Settings that decide the score of a candidate."""
+SCORED_BY_ONE = {
+    "few-epochs": ("few_epochs", "scratch_seeds"),
+    "short-training": ("short_rows",),
+    "supernet": ("supernet_epochs", "supernet_batch_size"),
+}
+"""Those that only one evaluator has."""
 
 
 def search_directory(settings: SearchSettings, out: str | Path) -> RunDirectory:
@@ -146,9 +166,29 @@ class Job:
         storage = self.settings.storage or self.path / "study.db"
         # Scores of one kind say nothing about scores of another.
         context = {"data": self.dataset.fingerprint, "evaluator": self.evaluator}
-        return open_study(
+        study = open_study(
             storage, self.settings.study, self.space, self.objectives, context=context
         )
+        names = (*SCORED_BY, *SCORED_BY_ONE[self.evaluator])
+        keep_scoring(study, {name: getattr(self.settings, name) for name in names})
+        return study
+
+    def check(self) -> None:
+        """Find mistakes before anything is trained, so that they do not cost an hour.
+
+        Raises:
+            SearchError: objectives or limits that are not known.
+            RunError: an objective that nobody measures.
+            CostError: figures of the hardware that cannot be read.
+        """
+        measured = {*MEASURED, *COSTS}
+        for objective in self.objectives:
+            if objective.name not in measured:
+                raise RunError(
+                    f"objective {objective.name!r} is not measured by a search; "
+                    f"{nearest(objective.name, sorted(measured))}"
+                )
+        _ = self.limits, self.technology
 
     @property
     def trials(self) -> Trials:

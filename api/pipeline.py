@@ -57,8 +57,7 @@ def search_models(
     shown = progress or SilentReporter()
     directory = search_directory(settings, out)
     job = Job(settings, directory, shown)
-    # Asked before anything is trained, so that a mistake does not cost an hour.
-    _ = job.objectives
+    job.check()
     if settings.storage is not None:
         open_storage(settings.storage)
     with directory.lock():

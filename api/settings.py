@@ -9,7 +9,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,21 @@ EVALUATORS = ("auto", "supernet", "short-training", "few-epochs")
 
 _LEAST = {"rows": 1000, "truth": 0, "seed": 0}
 """Smallest values of counts; it is 1 for the others."""
+
+OF_ENCODING = ("encoder", "min_count", "numbers")
+"""Settings that say how the columns of a table are encoded."""
+OF_FILES = (
+    "valid",
+    "test",
+    "label",
+    "drop",
+    "format",
+    "schema",
+    "time_column",
+    "on_error",
+    *OF_ENCODING,
+)
+"""Settings that say how files become a data set."""
 
 _RANGES: Mapping[str, tuple[Callable[[float], bool], str]] = {
     "dropout": (lambda share: 0 <= share < 1, "0 or more, below 1"),
@@ -175,8 +190,17 @@ class SearchSettings:
                 f"embedding_l2 is {self.embedding_l2}; recipe 'nasrec' updates tables row by row, "
                 "which takes no penalty: expected 0, or another recipe"
             )
-        if self.data == "synthetic" and (self.valid or self.test):
-            raise RunError("valid and test files are not for --data synthetic, which has its own")
+        if self.data == "synthetic":
+            self.refuse(OF_FILES, "--data synthetic, whose columns and splits are its own")
+        if self.schema is not None:
+            self.refuse(OF_ENCODING, "a schema, which says how each column is encoded")
+
+    def refuse(self, names: Sequence[str], what: str) -> None:
+        """Raise RunError where one of these settings is given, which is `what` it is not for."""
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        given = [name for name in names if getattr(self, name) != defaults[name]]
+        if given:
+            raise RunError(f"{', '.join(given)}: not for {what}")
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping that `from_dict` reads."""

@@ -21,6 +21,7 @@ from dagsmith.job import Job
 from dagsmith.numbers import enters_twice, tried_numbers
 from dagsmith.progress import clock_text
 from dagsmith.search import check_limits, make_sampler, run_search
+from dagsmith.settings import OF_FILES
 from dagsmith.training import (
     BASELINES,
     baseline,
@@ -49,6 +50,7 @@ def stage_data(job: Job) -> dict[str, Any]:
         folder, rows = job.path / "data", settings.rows or SYNTHETIC_ROWS
         dataset = prepare_synthetic(folder, rows=rows, seed=settings.seed, progress=progress)
     elif (Path(settings.data) / MANIFEST).is_file():
+        settings.refuse(OF_FILES, f"{settings.data}, a prepared store, which has all of that")
         # Opened where it lies: a store may be larger than what one wants twice.
         dataset = Dataset.open(settings.data)
     else:

@@ -24,6 +24,8 @@ MADE_FOR = "dagsmith"
 """Study attribute that says what the study was made for."""
 KINDS = "dagsmith.kinds"
 """Study attribute that holds the component kinds, for those who read a study without its space."""
+SCORED = "dagsmith.scored"
+"""Study attribute that says by which settings its trials are scored."""
 
 
 def open_study(
@@ -80,6 +82,28 @@ def open_study(
     if not study.user_attrs.get(KINDS):
         study.set_user_attr(KINDS, kinds_to_list(space.kinds))
     return study
+
+
+def keep_scoring(study: optuna.Study, settings: Mapping[str, object]) -> None:
+    """Record how trials are scored, or check that it is as it was.
+
+    Unlike what `open_study` checks this may differ between studies that a predictor learns from
+    together; within one, scores are ranked against each other. A study of an earlier version says
+    nothing of it, and is taken as it is.
+
+    Args:
+        study: of `open_study`.
+        settings: what decides a score, by name, JSON-ready.
+
+    Raises:
+        StudyError: trials were scored by others; the first that differs is named.
+    """
+    found = study.user_attrs.get(SCORED)
+    if isinstance(found, Mapping):
+        known = {name: value for name, value in settings.items() if name in found}
+        _refuse(study.study_name, found, known)
+    elif not study.get_trials(deepcopy=False):
+        study.set_user_attr(SCORED, dict(settings))
 
 
 def study_objectives(study: optuna.Study) -> tuple[Objective, ...]:

@@ -34,6 +34,14 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
         (["search", "--out", "x", "--widths", "a,b"], "--widths expects int values, not a,b"),
         (["space", "nasrec-smal"], "did you mean 'nasrec-small'?"),
         (["data", "prepare", "x.csv", "--out", "d", "--ratio", "1"], "expected three shares"),
+        (
+            ["data", "prepare", "x.csv", "--out", "d", "--valid-days", "2"],
+            "--valid-days: not for a split without --time-column",
+        ),
+        (
+            ["data", "prepare", "x.csv", "--out", "d", "--schema", "s.json", "--min-count", "3"],
+            "--min-count: not for a schema",
+        ),
         (["evaluate", "x"], "required: FILE"),
     ],
 )
@@ -154,7 +162,7 @@ def test_options_stand_above_the_settings_file(
         "dagsmith.pipeline.search_models", lambda settings, *_: seen.update(settings.to_dict())
     )
     config = tmp_path / "settings.json"
-    config.write_text('{"trials": 5, "seed": 7, "drop": ["a"]}')
+    config.write_text('{"data": "a.csv", "trials": 5, "seed": 7, "drop": ["a"]}')
     words = ["search", "--out", "x", "--config", str(config), "--trials", "9"]
     assert main([*words, "--widths", "16,32", "64", "--no-baselines"]) == 0
     assert (seen["trials"], seen["seed"], seen["drop"]) == (9, 7, ["a"])

@@ -18,6 +18,7 @@ from dagsmith.stages import stage_data
 
 ROWS = 4000
 SHORT = SearchSettings(
+    data="log.parquet",
     label="click",
     scratch_epochs=2,
     embedding_l2=0.003,

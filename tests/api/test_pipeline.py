@@ -168,6 +168,33 @@ def test_a_prepared_store_is_used_where_it_lies_and_must_stay_the_same(
         search_models(settings, tmp_path / "run")
 
 
+def test_what_a_prepared_store_has_decided_cannot_be_asked_for(
+    tiny: SearchSettings, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    prepare_synthetic(store, rows=3000)
+    settings = replace(tiny, rows=None, data=str(store), drop=("c0",), min_count=5)
+    with pytest.raises(RunError, match=r"drop, min_count: not for .*store, a prepared store"):
+        search_models(settings, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"limit": ("fops=3",)}, "no cost 'fops' to limit; did you mean 'flops'"),
+        ({"technology": "nothere.json"}, "nothere.json: no such technology file"),
+        ({"objectives": "logloss,gauc"}, "objective 'gauc' is not measured by a search"),
+        ({"objectives": "logloss,mine:maximize"}, "objective 'mine' is not measured"),
+    ],
+)
+def test_a_mistake_is_found_before_anything_is_done(
+    tiny: SearchSettings, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        search_models(replace(tiny, **change), tmp_path / "run")
+    assert not (tmp_path / "run" / "stages").exists()
+
+
 def test_a_study_of_another_search_is_refused_before_the_supernet(
     tiny: SearchSettings, tmp_path: Path, finished_run: Path
 ) -> None:
@@ -178,6 +205,8 @@ def test_a_study_of_another_search_is_refused_before_the_supernet(
         ({"rows": 4000}, "data"),
         ({"objectives": "auc"}, "objectives"),
         ({"space": "nasrec-full"}, "space"),
+        ({"embedding_l2": 0.7}, "embedding_l2"),
+        ({"supernet_epochs": 7}, "supernet_epochs"),
     )
     for change, named in changes:
         settings = replace(tiny, storage=storage, **change)

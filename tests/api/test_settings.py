@@ -31,6 +31,7 @@ def test_a_width_factor_of_0_is_all_coordinates(given_: float | None, used: floa
 @given(
     st.builds(
         SearchSettings,
+        data=st.just("a.csv"),
         drop=st.lists(st.text(min_size=1)).map(tuple),
         widths=st.lists(st.integers(1, 99)).map(tuple),
         trials=st.integers(1, 10**6),
@@ -63,7 +64,13 @@ def test_settings_survive_json(settings: SearchSettings) -> None:
         ({"learning_rate": 0.0}, "learning_rate is 0.0; expected above 0"),
         ({"embedding_l2": -0.1}, "embedding_l2 is -0.1; expected 0 or more"),
         ({"width_factor": float("inf")}, "width_factor is inf; expected 0 .all coordinates. or"),
-        ({"test": "x.csv"}, "not for --data synthetic"),
+        ({"test": "x.csv"}, "test: not for --data synthetic"),
+        ({"label": "a", "min_count": 2}, "label, min_count: not for --data synthetic"),
+        (
+            {"data": "x.csv", "schema": "s.json", "encoder": "hashing", "numbers": "both"},
+            "encoder, numbers: not for a schema",
+        ),
+        ({"recipe": "nasrec", "embedding_l2": 0.1}, "recipe 'nasrec' updates tables row by row"),
     ],
 )
 def test_a_bad_setting_is_named(given_: dict[str, Any], message: str) -> None:

@@ -4,7 +4,7 @@ import optuna
 import pytest
 
 from dagsmith.search import Objective, StudyError, open_study, parse_objectives, study_objectives
-from dagsmith.search.study import slots_digest
+from dagsmith.search.study import keep_scoring, slots_digest
 from dagsmith.space import SearchSpace, nasrec_small
 
 DATA = {"data": "fingerprint-a"}
@@ -36,6 +36,21 @@ def test_another_purpose_is_refused_with_both_named(
     with pytest.raises(StudyError, match="made with recipe 'nothing recorded', not 'bars'"):
         open_study(file, "a", space, logloss, context=DATA | {"recipe": "bars"})
     open_study(file, "b", nasrec_small(4, 5, blocks=2), logloss, context=DATA)
+
+
+def test_scores_of_one_study_are_made_one_way(
+    tmp_path: Path, space: SearchSpace, logloss: tuple[Objective, ...]
+) -> None:
+    study = open_study(tmp_path / "s.db", "a", space, logloss)
+    keep_scoring(study, {"seed": 0, "epochs": 4})
+    keep_scoring(study, {"seed": 0, "epochs": 4, "came later": 1})
+    with pytest.raises(StudyError, match="'a' was made with epochs 4, not 2"):
+        keep_scoring(study, {"seed": 0, "epochs": 2})
+    # Earlier versions recorded nothing.
+    older = open_study(tmp_path / "s.db", "b", space, logloss)
+    older.add_trial(optuna.create_trial(value=1.0))
+    keep_scoring(older, {"seed": 0})
+    keep_scoring(older, {"seed": 1})
 
 
 def test_slots_that_decode_to_other_architectures_are_another_space() -> None:
