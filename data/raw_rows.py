@@ -101,7 +101,7 @@ def read_rows(
         progress: Told after each chunk.
 
     Raises:
-        DatasetError: For a row that cannot be used, or if there is none at all.
+        DatasetError: For a row that cannot be used, or a source that has no other rows.
     """
     types = column_types(schema, rule)
     raw = _empty_rows(schema, file)
@@ -110,14 +110,16 @@ def read_rows(
     with raw.spill, ThreadPoolExecutor(pl.thread_pool_size()) as pool:
         reader = _ChunkReader(schema, rule, raw, pool)
         for name, source in sources.items():
-            consumed = 0
+            consumed, found = 0, raw.spill.rows
             for chunk in source.chunks(types, skip_bad=skip_bad):
                 reader.read(chunk, SPLITS.index(name), skip_bad)
                 consumed = chunk.consumed
                 progress("read", before + consumed, total)
             before += consumed
-    if not raw.spill.rows:
-        raise DatasetError("the source has no rows")
+            # Training rows must not stand in for a file that somebody gave.
+            if raw.spill.rows == found:
+                given = "" if name == "train" else f"the {name} file has "
+                raise DatasetError(f"{source.title}: {given}no usable rows")
     if raw.ragged or raw.unreadable:
         _log.warning(
             "left out %d rows with a wrong number of columns and %d with an unusable value",

@@ -73,6 +73,11 @@ class Source(ABC):
     def identity(self) -> list[dict[str, Any]]:
         """What tells this source from another one, as JSON."""
 
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What messages call it."""
+
     @abstractmethod
     def size(self) -> int | None:
         """The work of reading it all, in the unit of ``Chunk.consumed``, where known."""
@@ -159,6 +164,12 @@ class FileSource(Source):
             }
             for file in self.files
         ]
+
+    @property
+    def title(self) -> str:
+        """The first file, and how many there are beside it."""
+        more = len(self.files) - 1
+        return f"{self.files[0]}" + (f" and {more} more" if more else "")
 
     def size(self) -> int | None:
         """Bytes of all files."""
@@ -319,6 +330,11 @@ class FrameSource(Source):
     def identity(self) -> list[dict[str, Any]]:
         """What the constructor was given."""
         return [self._identity]
+
+    @property
+    def title(self) -> str:
+        """A frame has no name."""
+        return "the frame"
 
     def size(self) -> int | None:
         """Number of rows."""

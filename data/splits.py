@@ -91,7 +91,8 @@ class FileSplit:
     """The source trains; ``valid`` and ``test`` files do the rest.
 
     Attributes:
-        share: If one of the two is not given, this share of the training rows stands in.
+        share: If one of the two is not given, this share of the training rows stands in. A file
+            that is given has rows: ``read_rows`` refuses one without.
         seed: Of its random choice.
     """
 

@@ -172,6 +172,17 @@ def test_a_missing_validation_file_is_cut_from_the_training_rows(
     assert [len(s) for s in dataset.splits.values()] == [900, 100, 1000]
 
 
+@pytest.mark.parametrize("role", ["valid", "test"])
+@pytest.mark.parametrize("rows", ["", "7,a\n8,b\n"], ids=["header only", "all left out"])
+def test_training_rows_do_not_stand_in_for_a_given_file(
+    tmp_path: Path, role: str, rows: str
+) -> None:
+    base, given = log_of(tmp_path, c=["a", "b"] * 300), tmp_path / "given.csv"
+    given.write_text("label,c\n" + rows)
+    with pytest.raises(DatasetError, match=rf"given.csv: the {role} file has no usable rows"):
+        prepare(base, tmp_path / "out", on_error="skip", **{role: given})  # type: ignore[arg-type]
+
+
 def test_times_make_days(tmp_path: Path) -> None:
     seconds = np.arange(0, 5 * 86_400, 3600)
     frame = pl.DataFrame(
