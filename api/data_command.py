@@ -64,7 +64,7 @@ def prepare_log(
         drop=settings.drop,
         valid=settings.valid,
         test=settings.test,
-        split=TimeSplit(settings.time_column) if settings.time_column else None,
+        split=_time_split(settings),
         encoding=None if settings.schema else encoding,
         on_error=_on_error(settings.on_error),
         # The folder is the search's own.
@@ -136,6 +136,8 @@ def _rule(parser: Parser, values: argparse.Namespace) -> SplitRule | None:
             values.time_period,
             values.time_prefix,
         )
+    if values.time_period or values.time_prefix:
+        parser.error("--time-period and --time-prefix are only with --time-column")
     if values.ratio:
         try:
             train, valid, test = (float(share) for share in values.ratio.split(","))
@@ -145,6 +147,12 @@ def _rule(parser: Parser, values: argparse.Namespace) -> SplitRule | None:
     if not (values.valid or values.test) and values.seed:
         return RatioSplit(seed=values.seed)
     return None
+
+
+def _time_split(settings: SearchSettings) -> TimeSplit | None:
+    if settings.time_column is None:
+        return None
+    return TimeSplit(settings.time_column, period=settings.time_period)
 
 
 def _encoding(values: argparse.Namespace) -> Encoding:

@@ -55,6 +55,18 @@ def numbers(
     column: pl.Series, missing: Sequence[str]
 ) -> tuple[NDArray[np.float32], Problem | None]:
     """A column as float32 with NaN for what is missing or infinite, and the rows with a text."""
+    exact, problem = exact_numbers(column, missing)
+    values = exact.astype(np.float32)
+    infinite = np.isinf(values)
+    if infinite.any():
+        values[infinite] = np.nan
+    return values, problem
+
+
+def exact_numbers(
+    column: pl.Series, missing: Sequence[str]
+) -> tuple[NDArray[np.float64], Problem | None]:
+    """A column as float64 with NaN for what is missing, and the rows with a text."""
     problem = None
     if column.dtype == pl.String:
         column = texts(column, missing)
@@ -75,11 +87,7 @@ def numbers(
         raise DatasetError(
             f"column {column.name!r} is of type {column.dtype}, numbers are expected"
         )
-    values = _as_float64(column).fill_null(float("nan")).to_numpy().astype(np.float32)
-    infinite = np.isinf(values)
-    if infinite.any():
-        values[infinite] = np.nan
-    return values, problem
+    return _as_float64(column).fill_null(float("nan")).to_numpy(), problem
 
 
 def texts(column: pl.Series, missing: Sequence[str]) -> pl.Series:

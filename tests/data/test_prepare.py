@@ -202,6 +202,25 @@ def test_times_make_days(tmp_path: Path) -> None:
     assert [len(by_date.splits[name]) for name in ("train", "valid", "test")] == [72, 24, 24]
 
 
+def test_hours_in_a_text_file_make_days_as_in_a_frame(tmp_path: Path) -> None:
+    hours = np.arange(0, 5 * 86_400, 3600)
+    frame = pl.DataFrame(
+        {"label": hours // 3600 % 2, "when": pl.Series(hours * 1000).cast(pl.Datetime("ms"))}
+    ).with_columns(c=pl.lit("x"))
+    path = write(frame, tmp_path / "a.csv")
+    from_text = prepare(path, tmp_path / "a", split=TimeSplit("when"))
+    from_frame = prepare(frame, tmp_path / "b", split=TimeSplit("when"))
+    assert from_text.fingerprint == from_frame.fingerprint
+    assert [len(from_text.splits[name]) for name in ("train", "valid", "test")] == [72, 24, 24]
+
+
+def test_days_that_are_no_iso_dates_are_refused(tmp_path: Path) -> None:
+    days = [f"{day}/1/2024" for day in range(8, 14) for _ in range(10)]
+    path = log_of(tmp_path, day=days, c=["a", "b"] * 30)
+    with pytest.raises(DatasetError, match=r"log.csv, line 2: column 'day', .* is '8/1/2024'; exp"):
+        prepare(path, tmp_path / "out", split=TimeSplit("day"))
+
+
 def test_columns_without_values_are_dropped(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
