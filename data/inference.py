@@ -50,7 +50,8 @@ def infer_schema(
     5. Lists, and texts of which a tenth contains ``|``, are multi-valued.
     6. Texts and booleans are categorical; with a different text in every row (of at least
        100) it is an identifier and dropped.
-    7. Fractional numbers are numbers: ``encoding.numbers`` says how they enter.
+    7. Fractional numbers, decimals too, are numbers: ``encoding.numbers`` says how they enter.
+       Where all that are present are whole, they count as whole numbers.
     8. Whole numbers are categorical if the name is or ends in ``id``, or if every value
        occurs 20 times on average and the values are a hundredth or more of their range;
        else numbers. So ages and hours are categories, amounts and counts are numbers. A column
@@ -130,6 +131,7 @@ def _find_label(label: str | None, columns: Sequence[str]) -> str:
 
 
 def _infer(column: pl.Series, encoding: Encoding) -> list[Feature]:
+    column = _whole_where_it_is(column)
     name, present, kind = column.name, column.drop_nulls(), column.dtype
     if kind.is_temporal():
         _log.warning("column %r holds times: not a feature", name)
@@ -149,6 +151,19 @@ def _infer(column: pl.Series, encoding: Encoding) -> list[Feature]:
             return [_multi_valued(column, encoding)]
         return _unless_identifier(column, encoding)
     return [encoding.single(name)]
+
+
+def _whole_where_it_is(column: pl.Series) -> pl.Series:
+    """Decimals as floats, and floats without a fraction as whole numbers: ids with gaps."""
+    if column.dtype.is_decimal():
+        column = column.cast(pl.Float64)
+    if not column.dtype.is_float():
+        return column
+    known = column.fill_nan(None)
+    whole = known.cast(pl.Int64, strict=False)
+    # What is too large or infinite has become null.
+    same = whole.null_count() == known.null_count() and bool((whole == known).all())
+    return whole if same and known.null_count() < len(known) else column
 
 
 def _unless_identifier(column: pl.Series, encoding: Encoding) -> list[Feature]:

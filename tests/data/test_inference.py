@@ -95,6 +95,37 @@ def test_the_transform_makes_a_number_less_skewed(
     assert infer_schema(frame).features == (DenseFeature("x", transform),)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("kind", [pl.Decimal(12, 2), pl.Float64])
+def test_decimals_are_numbers(kind: pl.DataType) -> None:
+    price = pl.Series(np.random.default_rng(0).integers(1, 10**6, 200) / 100).cast(kind)
+    frame = pl.DataFrame({"click": [0, 1] * 100, "price": price})
+    assert infer_schema(frame).features == (DenseFeature("price", "standardise"),)
+
+
+@pytest.mark.parametrize("kind", [pl.Int64, pl.Float64, pl.Decimal(12, 2)])
+def test_floats_without_a_fraction_are_whole_numbers(kind: pl.DataType) -> None:
+    rng = np.random.default_rng(0)
+    numbers = {
+        "user_id": rng.integers(0, 99, 500),
+        "age": rng.integers(20, 30, 500),
+        "amount": rng.integers(0, 10**6, 500),
+    }
+    frame = pl.DataFrame({"click": [0, 1] * 250, **numbers}).with_columns(
+        pl.col("user_id", "age", "amount").cast(kind).replace(numbers["age"][0], None)
+    )
+    assert infer_schema(frame).features == (
+        CategoricalFeature("user_id"),
+        CategoricalFeature("age"),
+        DenseFeature("amount", "standardise"),
+    )
+
+
+def test_floats_that_are_too_large_for_whole_numbers_stay_floats() -> None:
+    frame = pl.DataFrame({"click": [0, 1], "x": [1e300, 1.0], "y": [float("inf"), 2.0]})
+    kinds = [type(feature) for feature in infer_schema(frame).features]
+    assert kinds == [DenseFeature, DenseFeature]
+
+
 def test_what_is_said_goes_before_what_is_guessed(table: pl.DataFrame) -> None:
     schema = infer_schema(
         table,

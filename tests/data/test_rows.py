@@ -55,6 +55,10 @@ def test_numbers_know_missing_and_infinite_ones() -> None:
     assert problem is None
     assert values[[0, 2]].tolist() == [1, 3]
     assert np.isnan(values[1])
+    values, problem = module.numbers(pl.Series(["1.25", None]).cast(pl.Decimal(9, 3)), ())
+    assert problem is None
+    assert values[0] == 1.25
+    assert np.isnan(values[1])
     values, _ = module.numbers(pl.Series([1.0, float("inf"), float("nan")]), ())
     assert np.isnan(values[1:]).all()
     values, problem = module.numbers(pl.Series(["1e3", " 2 ", "", "NA"]), ("NA",))
