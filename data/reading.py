@@ -182,15 +182,19 @@ class FileSource(Source):
         chunk = next(text.chunks(file, layout, skip_bad=True), None)
         if chunk is None or not chunk.data:
             raise DatasetError(f"{file}: the file has no rows")
-        return pl.read_csv(
-            chunk.data,
-            has_header=False,
-            separator=layout.separator,
-            quote_char='"' if layout.quoted else None,
-            new_columns=list(self._names[file]),
-            infer_schema_length=SAMPLE_ROWS,
-            n_rows=SAMPLE_ROWS,
-        )
+        names = self._names[file]
+        try:
+            return pl.read_csv(
+                chunk.data,
+                has_header=False,
+                separator=layout.separator,
+                quote_char='"' if layout.quoted else None,
+                new_columns=list(names),
+                infer_schema_length=SAMPLE_ROWS,
+                n_rows=SAMPLE_ROWS,
+            )
+        except pl.exceptions.ComputeError as error:
+            raise text.parse_error(file, chunk, layout, names, error) from None
 
     def _wanted(self, names: Sequence[str]) -> list[str]:
         """Columns to read from the files in order to have the named ones."""
