@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dagsmith.data import rows
 from dagsmith.data.encoders import sparse_width
-from dagsmith.data.errors import DatasetError
+from dagsmith.data.errors import DatasetError, located
 from dagsmith.data.fitted import FittedHashing
 from dagsmith.data.fitting import Codes
 from dagsmith.data.reading import Chunk, Source
@@ -148,7 +148,8 @@ class _ChunkReader:
         """Check a chunk, leave out or refuse what cannot be used, and spill the rest."""
         self._raw.ragged += chunk.refused
         frame = chunk.frame
-        numbers, label, keys, problems = self._checked(frame)
+        with located(chunk.locate(0)):
+            numbers, label, keys, problems = self._checked(frame)
         kept = rows.usable(problems)
         if kept is not None:
             if not skip_bad:
@@ -160,7 +161,9 @@ class _ChunkReader:
             key_ids = np.full(len(frame), source_key, dtype=np.int32)
         else:
             key_ids = self._keys.of(keys) - 1
-        block = RawBlock(key_ids, label, numbers, self._codes(frame))
+        with located(chunk.locate(0)):
+            codes = self._codes(frame)
+        block = RawBlock(key_ids, label, numbers, codes)
         self._count(block)
         self._refuse_too_many_days()
         self._raw.spill.write(block)

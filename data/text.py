@@ -223,7 +223,9 @@ def _blocks(path: Path) -> Iterator[tuple[bytes, int]]:
                     seen += len(data)
                     yield data, min(size, seen // 4)
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise DatasetError(f"{path}: damaged zst file: {str(error).splitlines()[0]}") from None
+            reason = str(error).splitlines()[0]
+            what = "not UTF-8 text" if "utf8" in reason else f"damaged zst file: {reason}"
+            raise DatasetError(f"{path}: {what}") from None
         return
     with path.open("rb") as raw:
         source: BinaryIO | gzip.GzipFile = (

@@ -29,6 +29,7 @@ from dagsmith.data import (
     RatioSplit,
     Schema,
     TimeSplit,
+    encode_file,
     prepare,
     reading,
     spill,
@@ -266,6 +267,35 @@ def test_bad_rows_are_named_or_counted(
     assert dataset.metadata["rows"] == 44
     assert sum(dataset.metadata["skipped"].values()) == 1
     assert "left out" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (
+            {"x": pl.Series([0] * 40).cast(pl.Date), "c": ["a"] * 40},
+            r"2.parquet, row 1: column 'x' is of type Date, numbers are expected",
+        ),
+        (
+            {"x": [0.5] * 40, "c": [["a"]] * 40},
+            r"2.parquet, row 1: column 'c' is of type List.*: declare it multi-valued",
+        ),
+    ],
+)
+def test_of_several_files_the_one_of_another_type_is_named(
+    tmp_path: Path, columns: dict[str, Any], message: str
+) -> None:
+    log, label = tmp_path / "log", {"label": [0, 1] * 20}
+    log.mkdir()
+    write(pl.DataFrame({**label, "x": [0.5] * 40, "c": ["a"] * 40}), log / "1.parquet")
+    dataset = prepare(log, tmp_path / "out")
+    second = write(pl.DataFrame({**label, **columns}), log / "2.parquet")
+    with pytest.raises(DatasetError, match=message):
+        prepare(log, tmp_path / "new")
+    for on_error in ("raise", "skip"):
+        with pytest.raises(DatasetError, match=message) as caught:
+            encode_file(dataset, second, on_error=on_error)  # type: ignore[arg-type]
+        assert str(caught.value).count("2.parquet") == 1
 
 
 def log_of(tmp_path: Path, **columns: list[Any]) -> Path:

@@ -133,6 +133,11 @@ def test_a_mark_of_the_byte_order_is_no_part_of_a_name(tmp_path: Path) -> None:
             gzip.compress(b"a,b\n" + bytes(range(32, 127)) * 9, mtime=0)[:40],
             "damaged gz file",
         ),
+        (
+            "t.csv.zst",
+            b"(\xb5/\xfd$\x13\x99\x00\x00label,a\n0,x\n1,caf\xe9\n\xb7d|e",
+            "not UTF-8 text",
+        ),
         ("t.csv.zst", b"no zst at all", "damaged zst file"),
     ],
 )
