@@ -54,13 +54,34 @@ def label_values(column: pl.Series, label: Label) -> tuple[NDArray[np.float32], 
 def numbers(
     column: pl.Series, missing: Sequence[str]
 ) -> tuple[NDArray[np.float32], Problem | None]:
-    """A column as float32 with NaN for what is missing or infinite, and the rows with a text."""
+    """A column as float32 with NaN for what is missing or infinite, and the rows that fail.
+
+    These have a text, or a number that float32 does not hold.
+    """
     exact, problem = exact_numbers(column, missing)
-    values = exact.astype(np.float32)
+    with np.errstate(over="ignore"):
+        values = exact.astype(np.float32)
     infinite = np.isinf(values)
     if infinite.any():
+        beyond = infinite & np.isfinite(exact)
+        if beyond.any():
+            problem = _beyond(column.name, exact, beyond, problem)
         values[infinite] = np.nan
     return values, problem
+
+
+def _beyond(
+    name: str, exact: NDArray[np.float64], beyond: NDArray[np.bool_], other: Problem | None
+) -> Problem:
+    """Numbers out of range, joined with what else is wrong."""
+
+    def message(row: int) -> str:
+        if other is not None and other.bad[row]:
+            return other.message(row)
+        largest = float(np.finfo(np.float32).max)
+        return f"column {name!r} is {exact[row]:g}, a number within ±{largest:.1e} is expected"
+
+    return Problem(beyond if other is None else beyond | other.bad, message)
 
 
 def exact_numbers(

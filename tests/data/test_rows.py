@@ -75,6 +75,21 @@ def test_a_text_among_numbers_is_a_problem() -> None:
         module.numbers(pl.Series("when", [None], dtype=pl.Date), ())
 
 
+@pytest.mark.parametrize("column", [pl.Series("x", [1e39, 2.0]), pl.Series("x", ["1e39", "2"])])
+def test_a_number_beyond_float32_is_a_problem(column: pl.Series) -> None:
+    values, problem = module.numbers(column, ())
+    assert problem is not None
+    assert problem.bad.tolist() == [True, False]
+    assert problem.message(0) == "column 'x' is 1e+39, a number within ±3.4e+38 is expected"
+    assert np.isnan(values[0])
+    assert values[1] == 2
+    _, problem = module.numbers(pl.Series("x", ["cheap", "-1e300", "inf"]), ())
+    assert problem is not None
+    assert problem.bad.tolist() == [True, True, False]
+    assert "'cheap', a number is expected" in problem.message(0)
+    assert "is -1e+300, a number within" in problem.message(1)
+
+
 def test_texts_are_the_same_for_every_type() -> None:
     assert module.texts(pl.Series([5, None]), ()).to_list() == ["5", None]
     assert module.texts(pl.Series(["5", "", "?"]), ("?",)).to_list() == ["5", None, None]
