@@ -215,6 +215,17 @@ def test_hours_in_a_text_file_make_days_as_in_a_frame(tmp_path: Path) -> None:
     assert [len(from_text.splits[name]) for name in ("train", "valid", "test")] == [72, 24, 24]
 
 
+@pytest.mark.parametrize("gap", [None, ""])
+def test_a_row_without_a_split_is_named(tmp_path: Path, gap: str | None) -> None:
+    split = ["train"] * 30 + [gap] + ["valid", "test"] * 10
+    path = log_of(tmp_path, c=["a", "b", "c"] * 17, split=split)
+    with pytest.raises(DatasetError, match=r"line 32: column 'split', .* is missing"):
+        prepare(path, tmp_path / "out")
+    dataset = prepare(path, tmp_path / "out", on_error="skip")
+    assert [len(dataset.splits[name]) for name in ("train", "valid", "test")] == [30, 10, 10]
+    assert [field.name for field in dataset.fields] == ["c"]
+
+
 def test_days_that_are_no_iso_dates_are_refused(tmp_path: Path) -> None:
     days = [f"{day}/1/2024" for day in range(8, 14) for _ in range(10)]
     path = log_of(tmp_path, day=days, c=["a", "b"] * 30)
