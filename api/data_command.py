@@ -16,6 +16,7 @@ from dagsmith.data import (
 )
 from dagsmith.data.encoding import NUMBERS, Numbers
 from dagsmith.data.splits import SplitRule
+from dagsmith.errors import RunError
 from dagsmith.progress import Progress, reporter
 from dagsmith.settings import ENCODERS, FORMATS, ON_ERROR, SearchSettings
 
@@ -71,6 +72,19 @@ def prepare_log(
         overwrite=True,
         progress=progress,
     )
+
+
+def check_categories(dataset: Dataset) -> None:
+    """Refuse a data set that no model of a space takes.
+
+    Raises:
+        RunError: it has no categorical feature.
+    """
+    if not dataset.fields:
+        raise RunError(
+            f"{dataset.path}: no categorical feature, and models need one; prepare the log with "
+            "--numbers buckets, or both"
+        )
 
 
 def describe(dataset: Dataset) -> str:
