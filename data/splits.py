@@ -240,8 +240,8 @@ def _by_time(rule: TimeSplit, keys: Sequence[str], counts: NDArray[np.int64]) ->
         if rows[places].sum() == 1 and rows.sum() >= _LARGE_LOG:
             raise DatasetError(
                 f"split: column {rule.column!r} has {days} different values in {rows.sum()} rows,"
-                f" so that a single row would {role}; give a period that makes days of them,"
-                " such as 86400 for seconds"
+                f" so that a single row would be left to {role}; give a period that makes days"
+                " of them, such as 86400 for seconds"
             )
     of_key = np.full(len(keys), -1, dtype=np.int32)
     partitions = []

@@ -305,7 +305,7 @@ def test_of_several_files_the_one_of_another_type_is_named(
         prepare(log, tmp_path / "new")
     for on_error in ("raise", "skip"):
         with pytest.raises(DatasetError, match=message) as caught:
-            encode_file(dataset, second, on_error=on_error)  # type: ignore[arg-type]
+            encode_file(dataset, second, on_error=on_error)
         assert str(caught.value).count("2.parquet") == 1
 
 

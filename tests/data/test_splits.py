@@ -76,7 +76,9 @@ def test_numbers_and_dates_have_no_order() -> None:
 def test_a_single_row_is_no_split_of_a_log(rule: TimeSplit, role: str) -> None:
     keys = [str(key) for key in range(150)]
     counts = np.tile([1, 0], (150, 1))
-    with pytest.raises(DatasetError, match=f"'ts' has 150 .*a single row would {role}; give a per"):
+    with pytest.raises(
+        DatasetError, match=f"'ts' has 150 .*a single row would be left to {role}; give a per"
+    ):
         plan_split(rule, keys, counts)
     plan = plan_split(TimeSplit("ts", valid=20, test=20), keys, counts)
     assert [p.split for p in plan.partitions].count("test") == 20
