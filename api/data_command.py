@@ -16,6 +16,7 @@ from dagsmith.data import (
 )
 from dagsmith.data.encoding import NUMBERS, Numbers
 from dagsmith.data.splits import SplitRule
+from dagsmith.errors import RunError
 from dagsmith.progress import Progress, reporter
 from dagsmith.settings import ENCODERS, FORMATS, ON_ERROR, SearchSettings
 
@@ -69,13 +70,26 @@ def prepare_log(
         drop=settings.drop,
         valid=settings.valid,
         test=settings.test,
-        split=TimeSplit(settings.time_column) if settings.time_column else None,
+        split=_time_split(settings),
         encoding=None if settings.schema else encoding,
         on_error=_on_error(settings.on_error),
         # The folder is the search's own.
         overwrite=True,
         progress=progress,
     )
+
+
+def check_categories(dataset: Dataset) -> None:
+    """Refuse a data set that no model of a space takes.
+
+    Raises:
+        RunError: it has no categorical feature.
+    """
+    if not dataset.fields:
+        raise RunError(
+            f"{dataset.path}: no categorical feature, and models need one; prepare the log with "
+            "--numbers buckets, or both"
+        )
 
 
 def describe(dataset: Dataset) -> str:
@@ -160,6 +174,12 @@ def _rule(parser: Parser, values: argparse.Namespace) -> SplitRule | None:
     if not (values.valid or values.test) and values.seed:
         return RatioSplit(seed=values.seed)
     return None
+
+
+def _time_split(settings: SearchSettings) -> TimeSplit | None:
+    if settings.time_column is None:
+        return None
+    return TimeSplit(settings.time_column, period=settings.time_period)
 
 
 def _encoding(values: argparse.Namespace) -> Encoding:

@@ -56,6 +56,7 @@ OF_FILES = (
     "format",
     "schema",
     "time_column",
+    "time_period",
     "on_error",
     *OF_ENCODING,
 )
@@ -65,6 +66,7 @@ _RANGES: Mapping[str, tuple[Callable[[float], bool], str]] = {
     "dropout": (lambda share: 0 <= share < 1, "0 or more, below 1"),
     "learning_rate": (lambda rate: 0 < rate < math.inf, "above 0"),
     "embedding_l2": (lambda penalty: 0 <= penalty < math.inf, "0 or more"),
+    "time_period": (lambda units: 0 < units < math.inf, "above 0"),
     "width_factor": (lambda factor: 0 <= factor < math.inf, "0 (all coordinates) or more"),
 }
 """What other numbers may be."""
@@ -93,6 +95,9 @@ class SearchSettings:
     schema: str | None = _option(None, "JSON file that says what each column is")
     time_column: str | None = _option(
         None, "split by it: the last value tests, the one before validates"
+    )
+    time_period: float | None = _option(
+        None, "of a time_column with numbers: how many of its units make a day, such as 86400"
     )
     encoder: str = _option("vocabulary", "how categories become ids", ENCODERS)
     min_count: int = _option(1, "training rows in which a category must occur to have an id")
@@ -183,6 +188,8 @@ class SearchSettings:
                 raise RunError(f"{field.name} is {value}; expected at least {low}")
         if self.rows is not None and self.data != "synthetic":
             raise RunError("rows is only for --data synthetic")
+        if self.time_period is not None and self.time_column is None:
+            raise RunError("time_period is only with a time_column")
         if self.predictor_store is not None and self.sampler != "mh":
             raise RunError(f"sampler {self.sampler!r} has no predictor; predictor_store is for mh")
         if self.recipe == "nasrec" and self.embedding_l2:
@@ -240,9 +247,9 @@ class SearchSettings:
 
 
 _OF_TRAINING = (
-    "data valid test label drop format schema time_column encoder min_count numbers on_error rows "
-    "embedding_dim width_factor recipe embedding_l2 dropout norm learning_rate precision "
-    "batch_size ensemble seed device jobs"
+    "data valid test label drop format schema time_column time_period encoder min_count numbers "
+    "on_error rows embedding_dim width_factor recipe embedding_l2 dropout norm learning_rate "
+    "precision batch_size ensemble seed device jobs"
 )
 TRAIN_SETTINGS = {name: name for name in _OF_TRAINING.split()} | {
     "scratch_epochs": "epochs",
@@ -265,8 +272,10 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
         return None
     kind, several = plain_type(hint)
     items = value if several and isinstance(value, list | tuple) else [value]
+    if kind is float:
+        items = [float(item) if type(item) is int else item for item in items]
     for item in items:
         if type(item) is not kind:
             expected = f"a list of {kind.__name__}" if several else kind.__name__
             raise RunError(f"setting {name!r} is {value!r}; expected {expected}")
-    return tuple(items) if several else value
+    return tuple(items) if several else items[0]

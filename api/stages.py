@@ -15,7 +15,7 @@ from dagsmith.champion_start import ChampionStart
 from dagsmith.data import Dataset, prepare_synthetic
 from dagsmith.data.encoding import Numbers
 from dagsmith.data.store import MANIFEST
-from dagsmith.data_command import describe, prepare_log
+from dagsmith.data_command import check_categories, describe, prepare_log
 from dagsmith.errors import RunError
 from dagsmith.job import Job
 from dagsmith.numbers import enters_twice, tried_numbers
@@ -57,6 +57,7 @@ def stage_data(job: Job) -> dict[str, Any]:
         dataset = _prepared(job)
     for name in ("train", "valid", "test"):
         dataset.split(name)
+    check_categories(dataset)
     job.progress.say(describe(dataset))
     inside = dataset.path.is_relative_to(job.path)
     path = dataset.path.relative_to(job.path) if inside else dataset.path.resolve()

@@ -13,7 +13,7 @@ import polars as pl
 
 from dagsmith.data import rows
 from dagsmith.data.batch import Batch
-from dagsmith.data.errors import DatasetError
+from dagsmith.data.errors import DatasetError, located
 from dagsmith.data.fitted import (
     UNKNOWN,
     FittedBuckets,
@@ -135,6 +135,13 @@ class Encoders:
         for name in self.types():
             if name not in frame.columns:
                 raise DatasetError(f"there is no column {name!r}; {nearest(name, frame.columns)}")
+        with located(locate(0)):
+            batch, problems = self._encoded(frame)
+        rows.refuse(problems, locate)
+        return batch
+
+    def _encoded(self, frame: pl.DataFrame) -> tuple[Batch, list[rows.Problem | None]]:
+        """Rows with all columns encoded, and what is wrong with single ones."""
         problems: list[rows.Problem | None] = []
         count, missing = len(frame), self.schema.missing
         label = np.full(count, np.nan, dtype=np.float32)
@@ -159,8 +166,7 @@ class Encoders:
                 sparse[:, field.columns] = found.padded(ids, count, feature.max_length).T
             else:
                 sparse[:, field.columns.start] = encoder.ids(rows.texts(column, missing))
-        rows.refuse(problems, locate)
-        return Batch(dense, sparse, label)
+        return Batch(dense, sparse, label), problems
 
     def unknown(self, batch: Batch) -> dict[str, int]:
         """How often each vocabulary had to use its out-of-vocabulary id."""

@@ -25,6 +25,9 @@ LARGEST_GAP = 100
 MULTI_VALUED_SHARE = 0.1
 IDENTIFIER_ROWS = 100
 
+_INDEX_NAMES = ("index", "__index_level_0__")
+"""What pandas calls an index that had no name."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -50,8 +53,11 @@ def infer_schema(
     5. Lists, and texts of which a tenth contains ``|``, are multi-valued.
     6. Texts and booleans are categorical; with a different text in every row (of at least
        100) it is an identifier and dropped.
-    7. Fractional numbers are numbers: ``encoding.numbers`` says how they enter.
-    8. Whole numbers are categorical if the name is or ends in ``id``, or if every value
+    7. Fractional numbers, decimals too, are numbers: ``encoding.numbers`` says how they enter.
+       Where all that are present are whole, they count as whole numbers.
+    8. Whole numbers that number the rows are dropped: a column without a name, or named as
+       pandas names an index, or that rises by exactly 1 in every row (of at least 100).
+    9. Other whole numbers are categorical if the name is or ends in ``id``, or if every value
        occurs 20 times on average and the values are a hundredth or more of their range;
        else numbers. So ages and hours are categories, amounts and counts are numbers. A column
        that is named as an id and differs in every row is dropped.
@@ -130,6 +136,7 @@ def _find_label(label: str | None, columns: Sequence[str]) -> str:
 
 
 def _infer(column: pl.Series, encoding: Encoding) -> list[Feature]:
+    column = _whole_where_it_is(column)
     name, present, kind = column.name, column.drop_nulls(), column.dtype
     if kind.is_temporal():
         _log.warning("column %r holds times: not a feature", name)
@@ -139,6 +146,9 @@ def _infer(column: pl.Series, encoding: Encoding) -> list[Feature]:
     if kind.is_float():
         return _number(column, encoding)
     if kind.is_integer():
+        if _numbers_the_rows(column):
+            _log.warning("column %r numbers the rows: an index, not a feature", name)
+            return []
         if _named_as_id(name):
             return _unless_identifier(column, encoding)
         if _looks_like_codes(present):
@@ -149,6 +159,29 @@ def _infer(column: pl.Series, encoding: Encoding) -> list[Feature]:
             return [_multi_valued(column, encoding)]
         return _unless_identifier(column, encoding)
     return [encoding.single(name)]
+
+
+def _whole_where_it_is(column: pl.Series) -> pl.Series:
+    """Decimals as floats, and floats without a fraction as whole numbers: ids with gaps."""
+    if column.dtype.is_decimal():
+        column = column.cast(pl.Float64)
+    if not column.dtype.is_float():
+        return column
+    known = column.fill_nan(None)
+    whole = known.cast(pl.Int64, strict=False)
+    # What is too large or infinite has become null.
+    same = whole.null_count() == known.null_count() and bool((whole == known).all())
+    return whole if same and known.null_count() < len(known) else column
+
+
+def _numbers_the_rows(column: pl.Series) -> bool:
+    """Whether it is the index of a table, which tells of a sorted log how it was sorted."""
+    if not column.name or column.name.startswith("Unnamed: 0"):
+        return True
+    least = 2 if column.name in _INDEX_NAMES else IDENTIFIER_ROWS
+    if len(column) < least or column.null_count():
+        return False
+    return bool((column.diff().drop_nulls() == 1).all())
 
 
 def _unless_identifier(column: pl.Series, encoding: Encoding) -> list[Feature]:

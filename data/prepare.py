@@ -238,9 +238,11 @@ def _has_split_column(source: Source) -> bool:
     rule = ColumnSplit(_SPLIT_COLUMN)
     names = {*rule.train, *rule.valid, *rule.test}
     values = source.sample()[_SPLIT_COLUMN]
-    return values.dtype == pl.String and all(
-        value is not None and value.lower() in names for value in values.unique()
-    )
+    if values.dtype != pl.String:
+        return False
+    # A row without a value is an error of the split, not another meaning of the column.
+    present = [value.lower() for value in values.unique() if value]
+    return bool(present) and names.issuperset(present)
 
 
 def _resolve_schema(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dagsmith.data import rows
 from dagsmith.data.encoders import sparse_width
-from dagsmith.data.errors import DatasetError
+from dagsmith.data.errors import DatasetError, located
 from dagsmith.data.fitted import FittedHashing
 from dagsmith.data.fitting import Codes
 from dagsmith.data.reading import Chunk, Source
@@ -25,7 +25,8 @@ from dagsmith.data.schema import (
     Vocabulary,
 )
 from dagsmith.data.spill import RawBlock, Spill
-from dagsmith.data.splits import SPLITS, ColumnSplit, SplitName, SplitRule, TimeSplit
+from dagsmith.data.split_keys import key_texts
+from dagsmith.data.splits import MOST_DAYS, SPLITS, ColumnSplit, SplitName, SplitRule, TimeSplit
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a stage (``read``, ``fit``, ``write``), the work done, and the work in all."""
@@ -101,7 +102,7 @@ def read_rows(
         progress: Told after each chunk.
 
     Raises:
-        DatasetError: For a row that cannot be used, or if there is none at all.
+        DatasetError: For a row that cannot be used, or a source that has no other rows.
     """
     types = column_types(schema, rule)
     raw = _empty_rows(schema, file)
@@ -110,14 +111,16 @@ def read_rows(
     with raw.spill, ThreadPoolExecutor(pl.thread_pool_size()) as pool:
         reader = _ChunkReader(schema, rule, raw, pool)
         for name, source in sources.items():
-            consumed = 0
+            consumed, found = 0, raw.spill.rows
             for chunk in source.chunks(types, skip_bad=skip_bad):
                 reader.read(chunk, SPLITS.index(name), skip_bad)
                 consumed = chunk.consumed
                 progress("read", before + consumed, total)
             before += consumed
-    if not raw.spill.rows:
-        raise DatasetError("the source has no rows")
+            # Training rows must not stand in for a file that somebody gave.
+            if raw.spill.rows == found:
+                given = "" if name == "train" else f"the {name} file has "
+                raise DatasetError(f"{source.title}: {given}no usable rows")
     if raw.ragged or raw.unreadable:
         _log.warning(
             "left out %d rows with a wrong number of columns and %d with an unusable value",
@@ -145,7 +148,8 @@ class _ChunkReader:
         """Check a chunk, leave out or refuse what cannot be used, and spill the rest."""
         self._raw.ragged += chunk.refused
         frame = chunk.frame
-        numbers, label, keys, problems = self._checked(frame)
+        with located(chunk.locate(0)):
+            numbers, label, keys, problems = self._checked(frame)
         kept = rows.usable(problems)
         if kept is not None:
             if not skip_bad:
@@ -157,9 +161,22 @@ class _ChunkReader:
             key_ids = np.full(len(frame), source_key, dtype=np.int32)
         else:
             key_ids = self._keys.of(keys) - 1
-        block = RawBlock(key_ids, label, numbers, self._codes(frame))
+        with located(chunk.locate(0)):
+            codes = self._codes(frame)
+        block = RawBlock(key_ids, label, numbers, codes)
         self._count(block)
+        self._refuse_too_many_days()
         self._raw.spill.write(block)
+
+    def _refuse_too_many_days(self) -> None:
+        """Before a time stamp per row has become a partition per row."""
+        rule = self._rule
+        if isinstance(rule, TimeSplit) and len(self._raw.counts) > MOST_DAYS:
+            raise DatasetError(
+                f"split: column {rule.column!r} has more than {MOST_DAYS:,} different values;"
+                f" give a {'longer ' if rule.period else ''}period that makes days of them,"
+                " such as 86400 for seconds"
+            )
 
     def finish(self) -> None:
         """Name the keys."""
@@ -180,7 +197,7 @@ class _ChunkReader:
             problems.append(problem)
         keys: pl.Series | None = None
         if isinstance(self._rule, TimeSplit | ColumnSplit):
-            keys, problem = _key_texts(frame[self._rule.column], self._rule)
+            keys, problem = key_texts(frame[self._rule.column], self._rule)
             problems.append(problem)
         return numbers, label, keys, problems
 
@@ -235,33 +252,3 @@ def _empty_rows(schema: Schema, file: Path) -> RawRows:
         if isinstance(feature.encoder, Vocabulary):
             codes[feature.name] = Codes()
     return RawRows(Spill(file, numbers, columns), places, codes)
-
-
-def _key_texts(
-    column: pl.Series, rule: TimeSplit | ColumnSplit
-) -> tuple[pl.Series, rows.Problem | None]:
-    """What names the partition of each row, and the rows where it is missing."""
-    source = column
-    if isinstance(rule, TimeSplit) and rule.period is not None:
-        values, problem = rows.numbers(column, ())
-        if problem is not None:
-            return column, problem
-        exact = column.cast(pl.Float64, strict=False).to_numpy()
-        days = np.floor(exact / rule.period)
-        column = pl.Series(np.where(np.isfinite(days), days, 0).astype(np.int64)).cast(pl.String)
-        column = column.set(pl.Series(np.isnan(values)), None)
-    else:
-        if column.dtype.is_float():
-            whole = column.cast(pl.Int64, strict=False)
-            column = whole if bool((whole == column).all()) else column
-        elif isinstance(column.dtype, pl.Datetime) and not getattr(rule, "prefix", None):
-            column = column.dt.date()
-        column = rows.texts(column, ())
-        if isinstance(rule, TimeSplit) and rule.prefix is not None:
-            column = column.str.slice(0, rule.prefix)
-    absent = column.is_null().to_numpy()
-    if absent.any():
-        return column, rows.Problem(
-            absent, lambda row: f"column {source.name!r}, by which the rows are split, is missing"
-        )
-    return column, None

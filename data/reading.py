@@ -73,6 +73,11 @@ class Source(ABC):
     def identity(self) -> list[dict[str, Any]]:
         """What tells this source from another one, as JSON."""
 
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What messages call it."""
+
     @abstractmethod
     def size(self) -> int | None:
         """The work of reading it all, in the unit of ``Chunk.consumed``, where known."""
@@ -160,6 +165,12 @@ class FileSource(Source):
             for file in self.files
         ]
 
+    @property
+    def title(self) -> str:
+        """The first file, and how many there are beside it."""
+        more = len(self.files) - 1
+        return f"{self.files[0]}" + (f" and {more} more" if more else "")
+
     def size(self) -> int | None:
         """Bytes of all files."""
         return sum(file.stat().st_size for file in self.files)
@@ -171,15 +182,19 @@ class FileSource(Source):
         chunk = next(text.chunks(file, layout, skip_bad=True), None)
         if chunk is None or not chunk.data:
             raise DatasetError(f"{file}: the file has no rows")
-        return pl.read_csv(
-            chunk.data,
-            has_header=False,
-            separator=layout.separator,
-            quote_char='"' if layout.quoted else None,
-            new_columns=list(self._names[file]),
-            infer_schema_length=SAMPLE_ROWS,
-            n_rows=SAMPLE_ROWS,
-        )
+        names = self._names[file]
+        try:
+            return pl.read_csv(
+                chunk.data,
+                has_header=False,
+                separator=layout.separator,
+                quote_char='"' if layout.quoted else None,
+                new_columns=list(names),
+                infer_schema_length=SAMPLE_ROWS,
+                n_rows=SAMPLE_ROWS,
+            )
+        except pl.exceptions.ComputeError as error:
+            raise text.parse_error(file, chunk, layout, names, error) from None
 
     def _wanted(self, names: Sequence[str]) -> list[str]:
         """Columns to read from the files in order to have the named ones."""
@@ -319,6 +334,11 @@ class FrameSource(Source):
     def identity(self) -> list[dict[str, Any]]:
         """What the constructor was given."""
         return [self._identity]
+
+    @property
+    def title(self) -> str:
+        """A frame has no name."""
+        return "the frame"
 
     def size(self) -> int | None:
         """Number of rows."""

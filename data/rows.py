@@ -56,7 +56,40 @@ def label_values(column: pl.Series, label: Label) -> tuple[NDArray[np.float32], 
 def numbers(
     column: pl.Series, missing: Sequence[str]
 ) -> tuple[NDArray[np.float32], Problem | None]:
-    """A column as float32 with NaN for what is missing or infinite, and the rows with a text."""
+    """A column as float32 with NaN for what is missing or infinite, and the rows that fail.
+
+    These have a text, or a number that float32 does not hold.
+    """
+    exact, problem = exact_numbers(column, missing)
+    with np.errstate(over="ignore"):
+        values = exact.astype(np.float32)
+    infinite = np.isinf(values)
+    if infinite.any():
+        beyond = infinite & np.isfinite(exact)
+        if beyond.any():
+            problem = _beyond(column.name, exact, beyond, problem)
+        values[infinite] = np.nan
+    return values, problem
+
+
+def _beyond(
+    name: str, exact: NDArray[np.float64], beyond: NDArray[np.bool_], other: Problem | None
+) -> Problem:
+    """Numbers out of range, joined with what else is wrong."""
+
+    def message(row: int) -> str:
+        if other is not None and other.bad[row]:
+            return other.message(row)
+        largest = float(np.finfo(np.float32).max)
+        return f"column {name!r} is {exact[row]:g}, a number within ±{largest:.1e} is expected"
+
+    return Problem(beyond if other is None else beyond | other.bad, message)
+
+
+def exact_numbers(
+    column: pl.Series, missing: Sequence[str]
+) -> tuple[NDArray[np.float64], Problem | None]:
+    """A column as float64 with NaN for what is missing, and the rows with a text."""
     problem = None
     if column.dtype == pl.String:
         column = texts(column, missing)
@@ -77,11 +110,7 @@ def numbers(
         raise DatasetError(
             f"column {column.name!r} is of type {column.dtype}, numbers are expected"
         )
-    values = _as_float64(column).fill_null(float("nan")).to_numpy().astype(np.float32)
-    infinite = np.isinf(values)
-    if infinite.any():
-        values[infinite] = np.nan
-    return values, problem
+    return _as_float64(column).fill_null(float("nan")).to_numpy(), problem
 
 
 def texts(column: pl.Series, missing: Sequence[str]) -> pl.Series:
@@ -92,8 +121,8 @@ def texts(column: pl.Series, missing: Sequence[str]) -> pl.Series:
     """
     if column.dtype == pl.String:
         column = _plain_texts(column)
-    elif column.dtype.is_float():
-        column = _float_texts(column)
+    elif column.dtype.is_float() or column.dtype.is_decimal():
+        column = _float_texts(column.cast(pl.Float64))
     else:
         if column.dtype.is_nested():
             raise DatasetError(

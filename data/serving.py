@@ -10,7 +10,7 @@ import polars as pl
 from dagsmith.data import rows
 from dagsmith.data.batch import Batch
 from dagsmith.data.encoders import Encoders
-from dagsmith.data.errors import DatasetError
+from dagsmith.data.errors import DatasetError, located
 from dagsmith.data.reading import FileSource, Paths
 from dagsmith.data.store import Dataset, Split
 from dagsmith.data.unknown_values import unknown_warnings
@@ -57,7 +57,8 @@ class EncodedReader:
             frame = chunk.frame
             self.skipped += chunk.refused
             if self._skip:
-                kept = rows.usable(self._problems(frame))
+                with located(chunk.locate(0)):
+                    kept = rows.usable(self._problems(frame))
                 if kept is not None:
                     self.skipped += int((~kept).sum())
                     frame = frame.filter(pl.Series(kept))

@@ -12,7 +12,11 @@ from dagsmith.space.errors import nearest
 
 SplitName = Literal["train", "valid", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
+MOST_DAYS = 10_000
+"""Partitions that a time split may have: the hours of a year, and more."""
 _DEAL_ROWS = 4096
+_LARGE_LOG = 100
+"""Rows from which one row is no split."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +46,17 @@ class TimeSplit:
     """The last days test, those before validate, the earlier ones train.
 
     Every value of the column (a day, an hour, a week) becomes a partition of its own, named
-    ``column=value``, in ascending order inside its split.
+    ``column=value``, in ascending order inside its split. Dates and times, and texts that begin
+    with an ISO date, are taken by the date, numbers as they are; other texts are refused, because
+    their alphabetical order need not be that of time.
 
     Attributes:
         column: Of the days, or of a time.
         valid: How many days validate.
         test: How many days test.
         period: With a number column: the day is ``floor(value / period)``, such as 86400.
-        prefix: With a text column: the day is the first so many characters.
+        prefix: With a text column: the day is the first so many characters, and texts of every
+            kind come in their order.
     """
 
     column: str
@@ -91,7 +98,8 @@ class FileSplit:
     """The source trains; ``valid`` and ``test`` files do the rest.
 
     Attributes:
-        share: If one of the two is not given, this share of the training rows stands in.
+        share: If one of the two is not given, this share of the training rows stands in. A file
+            that is given has rows: ``read_rows`` refuses one without.
         seed: Of its random choice.
     """
 
@@ -226,6 +234,15 @@ def _by_time(rule: TimeSplit, keys: Sequence[str], counts: NDArray[np.int64]) ->
             f" {rule.valid + rule.test} are needed to validate and test on the last ones"
         )
     days = len(ordered)
+    _refuse_mixed(rule, [keys[place] for place in ordered])
+    tests, validates = ordered[days - rule.test :], ordered[: days - rule.test][-rule.valid :]
+    for role, places in (("test", tests), ("validate", validates if rule.valid else [])):
+        if rows[places].sum() == 1 and rows.sum() >= _LARGE_LOG:
+            raise DatasetError(
+                f"split: column {rule.column!r} has {days} different values in {rows.sum()} rows,"
+                f" so that a single row would be left to {role}; give a period that makes days"
+                " of them, such as 86400 for seconds"
+            )
     of_key = np.full(len(keys), -1, dtype=np.int32)
     partitions = []
     for place, key in enumerate(ordered):
@@ -237,6 +254,15 @@ def _by_time(rule: TimeSplit, keys: Sequence[str], counts: NDArray[np.int64]) ->
         partitions.append(Partition(f"{rule.column}={keys[key]}", split))
         of_key[key] = place
     return Plan(tuple(partitions), of_key)
+
+
+def _refuse_mixed(rule: TimeSplit, ordered: Sequence[str]) -> None:
+    """Numbers and dates have no common order; numbers come first."""
+    first, last = ordered[0], ordered[-1]
+    if rule.prefix is None and _time_order(first)[0] != _time_order(last)[0]:
+        raise DatasetError(
+            f"split: column {rule.column!r} holds numbers and dates, such as {first} and {last}"
+        )
 
 
 def _time_order(key: str) -> tuple[int, float, str]:

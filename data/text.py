@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,16 +72,26 @@ def first_line(path: Path) -> str:
     """The first line of a text file without its end.
 
     Raises:
-        DatasetError: If the file is empty or not UTF-8.
+        DatasetError: If the file is empty or not UTF-8, its first line is blank, or its lines end
+            with a carriage return alone.
     """
     block = b""
     for data, _ in _blocks(path):
         block += data
-        if b"\n" in data:
+        if b"\n" in data or b"\r" in block[:-1]:
             break
-    line = block.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].rstrip(b"\r")
-    if not line:
+    block = block.removeprefix(b"\xef\xbb\xbf")
+    if not block:
         raise DatasetError(f"{path}: the file is empty")
+    line = block.split(b"\n", 1)[0].rstrip(b"\r")
+    if not line.strip(b" "):
+        raise DatasetError(
+            f"{path}, line 1: the line is blank; expected names of columns, or a row"
+        )
+    if b"\r" in line:
+        raise DatasetError(
+            f"{path}: the line ends are carriage returns (\\r); expected \\n or \\r\\n"
+        )
     try:
         return line.decode()
     except UnicodeDecodeError:
@@ -162,10 +173,32 @@ def parse(
         except pl.exceptions.ComputeError:
             return read(numbers=False)
     except pl.exceptions.ComputeError as error:
-        reason = str(error).splitlines()[0]
-        raise DatasetError(
-            f"{path}, lines {chunk.lines[0]} to {chunk.lines[-1]}: {reason}"
-        ) from None
+        raise parse_error(path, chunk, layout, names, error) from None
+
+
+def parse_error(
+    path: Path, chunk: TextChunk, layout: TextLayout, names: tuple[str, ...], error: Exception
+) -> DatasetError:
+    """What Polars says of a chunk; of a text that is not UTF-8, where it stands.
+
+    Args:
+        path: For the message.
+        chunk: What ``chunks`` yielded.
+        layout: How the file is cut.
+        names: All columns of the file.
+        error: What Polars raised.
+    """
+    reason = str(error).splitlines()[0]
+    try:
+        if "utf-8" in reason:
+            chunk.data.decode()
+    except UnicodeDecodeError as found:
+        record, column = _place(chunk.data[: found.start], layout)
+        return DatasetError(
+            f"{path}, line {chunk.lines[record]}: column {names[column]!r} is not UTF-8 text"
+            " (convert the file, perhaps from Latin-1)"
+        )
+    return DatasetError(f"{path}, lines {chunk.lines[0]} to {chunk.lines[-1]}: {reason}")
 
 
 def _split(line: str, layout: TextLayout) -> list[str]:
@@ -190,7 +223,9 @@ def _blocks(path: Path) -> Iterator[tuple[bytes, int]]:
                     seen += len(data)
                     yield data, min(size, seen // 4)
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise DatasetError(f"{path}: damaged zst file: {str(error).splitlines()[0]}") from None
+            reason = str(error).splitlines()[0]
+            what = "not UTF-8 text" if "utf8" in reason else f"damaged zst file: {reason}"
+            raise DatasetError(f"{path}: {what}") from None
         return
     with path.open("rb") as raw:
         source: BinaryIO | gzip.GzipFile = (
@@ -199,7 +234,7 @@ def _blocks(path: Path) -> Iterator[tuple[bytes, int]]:
         while True:
             try:
                 data = source.read(CHUNK_BYTES)
-            except (EOFError, gzip.BadGzipFile) as error:
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise DatasetError(f"{path}: damaged gz file: {error}") from None
             if not data:
                 return
@@ -230,6 +265,16 @@ def _last_end(data: bytes, quoted: bool) -> int:
     buffer = np.frombuffer(data, dtype=np.uint8)
     ends = np.flatnonzero((buffer == _NEWLINE) & ~_inside_quotes(buffer))
     return int(ends[-1]) + 1 if len(ends) else 0
+
+
+def _place(before: bytes, layout: TextLayout) -> tuple[int, int]:
+    """Record and column in which a chunk stands after so many bytes."""
+    buffer = np.frombuffer(before, dtype=np.uint8)
+    outside = ~_inside_quotes(buffer) if layout.quoted else np.ones(len(buffer), dtype=np.bool_)
+    ends = np.flatnonzero((buffer == _NEWLINE) & outside)
+    start = int(ends[-1]) + 1 if len(ends) else 0
+    separators = (buffer == ord(layout.separator)) & outside
+    return len(ends), int(separators[start:].sum())
 
 
 def _inside_quotes(buffer: NDArray[np.uint8]) -> NDArray[np.bool_]:

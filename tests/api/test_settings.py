@@ -71,11 +71,22 @@ def test_settings_survive_json(settings: SearchSettings) -> None:
             "encoder, numbers: not for a schema",
         ),
         ({"recipe": "nasrec", "embedding_l2": 0.1}, "recipe 'nasrec' updates tables row by row"),
+        (
+            {"data": "x.csv", "time_column": "ts", "time_period": 0.0},
+            "time_period is 0.0; expected above 0",
+        ),
+        ({"time_period": 86400.0}, "time_period is only with a time_column"),
     ],
 )
 def test_a_bad_setting_is_named(given_: dict[str, Any], message: str) -> None:
     with pytest.raises(RunError, match=message):
         SearchSettings.from_dict(given_)
+
+
+def test_a_whole_number_may_stand_for_a_fraction() -> None:
+    settings = SearchSettings.from_dict({"time_column": "ts", "time_period": 86400})
+    assert settings.time_period == 86400.0
+    assert type(settings.time_period) is float
 
 
 def test_every_setting_is_described() -> None:

@@ -95,6 +95,82 @@ def test_the_transform_makes_a_number_less_skewed(
     assert infer_schema(frame).features == (DenseFeature("x", transform),)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("kind", [pl.Decimal(12, 2), pl.Float64])
+def test_decimals_are_numbers(kind: pl.DataType) -> None:
+    price = pl.Series(np.random.default_rng(0).integers(1, 10**6, 200) / 100).cast(kind)
+    frame = pl.DataFrame({"click": [0, 1] * 100, "price": price})
+    assert infer_schema(frame).features == (DenseFeature("price", "standardise"),)
+
+
+@pytest.mark.parametrize("kind", [pl.Int64, pl.Float64, pl.Decimal(12, 2)])
+def test_floats_without_a_fraction_are_whole_numbers(kind: pl.DataType) -> None:
+    rng = np.random.default_rng(0)
+    numbers = {
+        "user_id": rng.integers(0, 99, 500),
+        "age": rng.integers(20, 30, 500),
+        "amount": rng.integers(0, 10**6, 500),
+    }
+    frame = pl.DataFrame({"click": [0, 1] * 250, **numbers}).with_columns(
+        pl.col("user_id", "age", "amount").cast(kind).replace(numbers["age"][0], None)
+    )
+    assert infer_schema(frame).features == (
+        CategoricalFeature("user_id"),
+        CategoricalFeature("age"),
+        DenseFeature("amount", "standardise"),
+    )
+
+
+def test_floats_that_are_too_large_for_whole_numbers_stay_floats() -> None:
+    frame = pl.DataFrame({"click": [0, 1], "x": [1e300, 1.0], "y": [float("inf"), 2.0]})
+    kinds = [type(feature) for feature in infer_schema(frame).features]
+    assert kinds == [DenseFeature, DenseFeature]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("", list(range(50))),
+        ("Unnamed: 0", [3, 1, 2] * 10),
+        ("Unnamed: 0.1", list(range(50))),
+        ("index", list(range(7, 57))),
+        ("__index_level_0__", list(range(50))),
+        ("position", list(range(1000, 1100))),
+        ("position", [float(row) for row in range(100)]),
+    ],
+)
+def test_the_index_of_a_table_is_no_feature(
+    name: str, values: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = pl.DataFrame({name: values}).with_columns(
+        click=pl.int_range(len(values)) % 2, c=pl.lit("a")
+    )
+    assert infer_schema(frame).features == (CategoricalFeature("c"),)
+    assert f"column {name!r} numbers the rows: an index, not a feature" in caplog.text
+    said = infer_schema(frame, dense=[name])
+    assert said.features[0] == DenseFeature(name, "standardise")
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("", ["a", "b"] * 50),
+        ("index", [3, 1, 2] * 40),
+        ("position", list(range(99))),
+        ("position", [*range(99), 100]),
+        ("position", list(range(0, 200, 2))),
+    ],
+)
+def test_what_only_resembles_an_index_is_a_feature(name: str, values: list[object]) -> None:
+    frame = pl.DataFrame({name: values}).with_columns(click=pl.int_range(len(values)) % 2)
+    assert [feature.name for feature in infer_schema(frame).features] == [name]
+
+
+def test_an_index_in_a_text_file_is_no_feature(tmp_path: Path) -> None:
+    rows = [f"{row},{int(row > 60)},{'ab'[row % 2]}" for row in range(120)]
+    (tmp_path / "log.csv").write_text("\n".join([",click,c", *rows]) + "\n")
+    assert infer_schema(tmp_path / "log.csv").features == (CategoricalFeature("c"),)
+
+
 def test_what_is_said_goes_before_what_is_guessed(table: pl.DataFrame) -> None:
     schema = infer_schema(
         table,

@@ -204,6 +204,17 @@ def test_a_missing_validation_file_is_cut_from_the_training_rows(
     assert [len(s) for s in dataset.splits.values()] == [900, 100, 1000]
 
 
+@pytest.mark.parametrize("role", ["valid", "test"])
+@pytest.mark.parametrize("rows", ["", "7,a\n8,b\n"], ids=["header only", "all left out"])
+def test_training_rows_do_not_stand_in_for_a_given_file(
+    tmp_path: Path, role: str, rows: str
+) -> None:
+    base, given = log_of(tmp_path, c=["a", "b"] * 300), tmp_path / "given.csv"
+    given.write_text("label,c\n" + rows)
+    with pytest.raises(DatasetError, match=rf"given.csv: the {role} file has no usable rows"):
+        prepare(base, tmp_path / "out", on_error="skip", **{role: given})  # type: ignore[arg-type]
+
+
 def test_times_make_days(tmp_path: Path) -> None:
     seconds = np.arange(0, 5 * 86_400, 3600)
     frame = pl.DataFrame(
@@ -221,6 +232,36 @@ def test_times_make_days(tmp_path: Path) -> None:
     assert list(by_date.splits)[3:] == [f"when=1970-01-0{day}" for day in range(1, 6)]
     assert {len(split) for name, split in by_date.splits.items() if "=" in name} == {24}
     assert [len(by_date.splits[name]) for name in ("train", "valid", "test")] == [72, 24, 24]
+
+
+def test_hours_in_a_text_file_make_days_as_in_a_frame(tmp_path: Path) -> None:
+    hours = np.arange(0, 5 * 86_400, 3600)
+    frame = pl.DataFrame(
+        {"label": hours // 3600 % 2, "when": pl.Series(hours * 1000).cast(pl.Datetime("ms"))}
+    ).with_columns(c=pl.lit("x"))
+    path = write(frame, tmp_path / "a.csv")
+    from_text = prepare(path, tmp_path / "a", split=TimeSplit("when"))
+    from_frame = prepare(frame, tmp_path / "b", split=TimeSplit("when"))
+    assert from_text.fingerprint == from_frame.fingerprint
+    assert [len(from_text.splits[name]) for name in ("train", "valid", "test")] == [72, 24, 24]
+
+
+@pytest.mark.parametrize("gap", [None, ""])
+def test_a_row_without_a_split_is_named(tmp_path: Path, gap: str | None) -> None:
+    split = ["train"] * 30 + [gap] + ["valid", "test"] * 10
+    path = log_of(tmp_path, c=["a", "b", "c"] * 17, split=split)
+    with pytest.raises(DatasetError, match=r"line 32: column 'split', .* is missing"):
+        prepare(path, tmp_path / "out")
+    dataset = prepare(path, tmp_path / "out", on_error="skip")
+    assert [len(dataset.splits[name]) for name in ("train", "valid", "test")] == [30, 10, 10]
+    assert [field.name for field in dataset.fields] == ["c"]
+
+
+def test_days_that_are_no_iso_dates_are_refused(tmp_path: Path) -> None:
+    days = [f"{day}/1/2024" for day in range(8, 14) for _ in range(10)]
+    path = log_of(tmp_path, day=days, c=["a", "b"] * 30)
+    with pytest.raises(DatasetError, match=r"log.csv, line 2: column 'day', .* is '8/1/2024'; exp"):
+        prepare(path, tmp_path / "out", split=TimeSplit("day"))
 
 
 def test_columns_without_values_are_dropped(
@@ -268,6 +309,35 @@ def test_bad_rows_are_named_or_counted(
     assert dataset.metadata["rows"] == 44
     assert sum(dataset.metadata["skipped"].values()) == 1
     assert "left out" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (
+            {"x": pl.Series([0] * 40).cast(pl.Date), "c": ["a"] * 40},
+            r"2.parquet, row 1: column 'x' is of type Date, numbers are expected",
+        ),
+        (
+            {"x": [0.5] * 40, "c": [["a"]] * 40},
+            r"2.parquet, row 1: column 'c' is of type List.*: declare it multi-valued",
+        ),
+    ],
+)
+def test_of_several_files_the_one_of_another_type_is_named(
+    tmp_path: Path, columns: dict[str, Any], message: str
+) -> None:
+    log, label = tmp_path / "log", {"label": [0, 1] * 20}
+    log.mkdir()
+    write(pl.DataFrame({**label, "x": [0.5] * 40, "c": ["a"] * 40}), log / "1.parquet")
+    dataset = prepare(log, tmp_path / "out")
+    second = write(pl.DataFrame({**label, **columns}), log / "2.parquet")
+    with pytest.raises(DatasetError, match=message):
+        prepare(log, tmp_path / "new")
+    for on_error in ("raise", "skip"):
+        with pytest.raises(DatasetError, match=message) as caught:
+            encode_file(dataset, second, on_error=on_error)
+        assert str(caught.value).count("2.parquet") == 1
 
 
 def log_of(tmp_path: Path, **columns: list[Any]) -> Path:

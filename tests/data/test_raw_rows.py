@@ -3,7 +3,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dagsmith.data import ColumnSplit, DatasetError, Label, Schema, TimeSplit
+from dagsmith.data import DatasetError, Label, Schema, TimeSplit, raw_rows
 from dagsmith.data.raw_rows import RawRows, column_types, read_rows
 from dagsmith.data.reading import FrameSource
 from dagsmith.data.schema import CategoricalFeature, DenseFeature, MultiValuedFeature
@@ -47,22 +47,16 @@ def test_a_row_without_a_day_is_refused(tmp_path: Path) -> None:
         read(TimeSplit("day"), tmp_path, late)
 
 
-@pytest.mark.parametrize(
-    ("column", "rule", "keys"),
-    [
-        (pl.Series([1.0, 2.0]), TimeSplit("k"), ["1", "2"]),
-        (pl.Series([1.5, 2.0]), TimeSplit("k"), ["1.5", "2"]),
-        (pl.Series([86_399, 86_400]), TimeSplit("k", period=86_400), ["0", "1"]),
-        (pl.Series(["14102123", "14102200"]), TimeSplit("k", prefix=6), ["141021", "141022"]),
-        (pl.Series([14102123, 14102200]), TimeSplit("k", prefix=6), ["141021", "141022"]),
-        (pl.Series(["train", "test"]), ColumnSplit("k"), ["train", "test"]),
-    ],
-)
-def test_keys_of_every_type(
-    column: pl.Series, rule: SplitRule, keys: list[str], tmp_path: Path
+def test_a_time_stamp_per_row_is_no_partition_per_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    raw = read(rule, tmp_path, FRAME.head(2).with_columns(k=column))
-    assert raw.keys == keys
+    monkeypatch.setattr(raw_rows, "MOST_DAYS", 5)
+    stamps = FRAME.with_columns(day=1_700_000_000 + 86_400 * pl.int_range(6))
+    with pytest.raises(DatasetError, match="'day' has more than 5 different values; give a period"):
+        read(TimeSplit("day"), tmp_path, stamps)
+    with pytest.raises(DatasetError, match="give a longer period"):
+        read(TimeSplit("day", period=60), tmp_path, stamps)
+    assert len(read(TimeSplit("day", period=2 * 86_400), tmp_path, stamps).keys) == 4
 
 
 def test_the_columns_that_are_read() -> None:

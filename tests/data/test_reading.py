@@ -65,11 +65,12 @@ def test_a_file_that_only_claims_to_be_parquet(tmp_path: Path) -> None:
 
 def test_a_text_in_another_encoding(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    path.write_bytes(b"label,a\n0,caf\xe9\n")
-    with pytest.raises(DatasetError, match=r"t.csv: invalid utf-8"):
-        FileSource(path).sample()
-    with pytest.raises(DatasetError, match=r"t.csv, lines 2 to 2: invalid utf-8"):
-        list(FileSource(path).chunks({"label": False, "a": False}, skip_bad=False))
+    path.write_bytes(b'label,b,a\n0,x,"caf,\n"\n\n1,y,caf\xe9\n0,\xe9,z\n')
+    source = FileSource(path)
+    with pytest.raises(DatasetError, match=r"t.csv, line 5: column 'a' is not UTF-8 text"):
+        source.sample()
+    with pytest.raises(DatasetError, match=r"t.csv, line 5: column 'a' is not UTF-8 text"):
+        list(source.chunks({"label": True, "a": False, "b": False}, skip_bad=False))
 
 
 def test_a_source_without_rows(tmp_path: Path) -> None:

@@ -55,6 +55,10 @@ def test_numbers_know_missing_and_infinite_ones() -> None:
     assert problem is None
     assert values[[0, 2]].tolist() == [1, 3]
     assert np.isnan(values[1])
+    values, problem = module.numbers(pl.Series(["1.25", None]).cast(pl.Decimal(9, 3)), ())
+    assert problem is None
+    assert values[0] == 1.25
+    assert np.isnan(values[1])
     values, _ = module.numbers(pl.Series([1.0, float("inf"), float("nan")]), ())
     assert np.isnan(values[1:]).all()
     values, problem = module.numbers(pl.Series(["1e3", " 2 ", "", "NA"]), ("NA",))
@@ -71,6 +75,21 @@ def test_a_text_among_numbers_is_a_problem() -> None:
         module.numbers(pl.Series("when", [None], dtype=pl.Date), ())
 
 
+@pytest.mark.parametrize("column", [pl.Series("x", [1e39, 2.0]), pl.Series("x", ["1e39", "2"])])
+def test_a_number_beyond_float32_is_a_problem(column: pl.Series) -> None:
+    values, problem = module.numbers(column, ())
+    assert problem is not None
+    assert problem.bad.tolist() == [True, False]
+    assert problem.message(0) == "column 'x' is 1e+39, a number within ±3.4e+38 is expected"
+    assert np.isnan(values[0])
+    assert values[1] == 2
+    _, problem = module.numbers(pl.Series("x", ["cheap", "-1e300", "inf"]), ())
+    assert problem is not None
+    assert problem.bad.tolist() == [True, True, False]
+    assert "'cheap', a number is expected" in problem.message(0)
+    assert "is -1e+300, a number within" in problem.message(1)
+
+
 def test_texts_are_the_same_for_every_type() -> None:
     assert module.texts(pl.Series([5, None]), ()).to_list() == ["5", None]
     assert module.texts(pl.Series(["5", "", "?"]), ("?",)).to_list() == ["5", None, None]
@@ -78,6 +97,8 @@ def test_texts_are_the_same_for_every_type() -> None:
     # As other libraries write what was whole, or true, before some values were missing.
     floats = pl.Series([5.0, None, float("nan"), -0.0, 0.5, float("inf"), 1e300])
     assert module.texts(floats, ()).to_list() == ["5", None, None, "0", "0.5", "inf", "1e+300"]
+    decimals = pl.Series(["5.00", "0.25", None]).cast(pl.Decimal(10, 2))
+    assert module.texts(decimals, ()).to_list() == ["5", "0.25", None]
     written = pl.Series(["5.0", "-3.0", "True", "False", "2.10.0", "0.50", ".0", "Trueness", None])
     plain = ["5", "-3", "true", "false", "2.10.0", "0.50", ".0", "Trueness", None]
     assert module.texts(written, ()).to_list() == plain

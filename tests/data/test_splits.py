@@ -65,6 +65,25 @@ def test_too_few_days_are_refused() -> None:
         plan_split(TimeSplit("day"), ["1", "2"], np.ones((2, 2), dtype=np.int64))
 
 
+def test_numbers_and_dates_have_no_order() -> None:
+    with pytest.raises(DatasetError, match="numbers and dates, such as 5 and 2024-01-31"):
+        plan_split(TimeSplit("day"), ["2024-01-31", "5", "6"], np.ones((3, 2), dtype=np.int64))
+
+
+@pytest.mark.parametrize(
+    ("rule", "role"), [(TimeSplit("ts"), "test"), (TimeSplit("ts", test=2), "validate")]
+)
+def test_a_single_row_is_no_split_of_a_log(rule: TimeSplit, role: str) -> None:
+    keys = [str(key) for key in range(150)]
+    counts = np.tile([1, 0], (150, 1))
+    with pytest.raises(
+        DatasetError, match=f"'ts' has 150 .*a single row would be left to {role}; give a per"
+    ):
+        plan_split(rule, keys, counts)
+    plan = plan_split(TimeSplit("ts", valid=20, test=20), keys, counts)
+    assert [p.split for p in plan.partitions].count("test") == 20
+
+
 def test_a_column_may_leave_out_validation() -> None:
     counts = np.array([[50, 50], [10, 10]])
     plan = plan_split(ColumnSplit("part"), ["Test", "training"], counts)

@@ -122,12 +122,21 @@ def test_a_mark_of_the_byte_order_is_no_part_of_a_name(tmp_path: Path) -> None:
         ("t.csv", b"", "the file is empty"),
         ("t.csv", b"a,a\n", "column 'a' occurs twice"),
         ("t.csv", b"a,\xff\n", "line 1: not UTF-8 text"),
-        ("t.csv", b"a,b\n1,\xff\n", "lines 2 to 2: "),
+        ("t.csv", b"a,b\n1,\xff\n", "line 2: column 'b' is not UTF-8 text"),
+        ("t.csv", b"a,b\n1,2\n\xff,3\n", "line 3: column 'a' is not UTF-8 text"),
+        ("t.csv", b"\r\na,b\n1,2\n", "line 1: the line is blank"),
+        ("t.csv", b"  \na,b\n1,2\n", "line 1: the line is blank"),
+        ("t.csv", b"a,b\r1,2\r", r"the line ends are carriage returns \(\\r\); expected \\n"),
         ("t.csv.gz", b"no gzip", "damaged gz file"),
         (
             "t.csv.gz",
             gzip.compress(b"a,b\n" + bytes(range(32, 127)) * 9, mtime=0)[:40],
             "damaged gz file",
+        ),
+        (
+            "t.csv.zst",
+            b"(\xb5/\xfd$\x13\x99\x00\x00label,a\n0,x\n1,caf\xe9\n\xb7d|e",
+            "not UTF-8 text",
         ),
         ("t.csv.zst", b"no zst at all", "damaged zst file"),
     ],
@@ -138,6 +147,14 @@ def test_damaged_files_are_refused(tmp_path: Path, name: str, content: bytes, me
     with pytest.raises(DatasetError, match=message) as caught:
         read(path, TextLayout(","))
     assert "\n" not in str(caught.value)
+
+
+def test_a_gz_file_damaged_in_the_middle_is_refused(tmp_path: Path) -> None:
+    whole = gzip.compress(b"a,b\n" + "".join(f"{i},{i * i}\n" for i in range(9999)).encode())
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(whole[:2000] + bytes([255 - byte for byte in whole[2000:2100]]) + whole[2100:])
+    with pytest.raises(DatasetError, match=r"t.csv.gz: damaged gz file"):
+        read(path, TextLayout(","))
 
 
 def test_a_truncated_zst_file_is_refused(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_learning_from_another_network_leaves_only_the_output() -> None:
         GraphNetwork.build(FEATURES, SETTINGS, outputs=1, typical_size=5.0, seed=1),
     )
     output = pupil.output.weight.clone()
-    pupil.learn_from(teacher)
+    pupil.learn_from(teacher, [])
     assert torch.equal(pupil.output.weight, output)
     assert torch.equal(pupil.encode.weight, teacher.encode.weight)
     assert pupil.typical_size == teacher.typical_size
@@ -142,7 +142,7 @@ def test_answers_are_taken_over_in_the_direction_of_the_labels(direction: float)
         taught = teacher(graphs, nothing)
     labels = 3.0 + direction * taught.mean(dim=0)
     labels[:, 1] = 7.0
-    pupil.learn_from(teacher)
+    pupil.learn_from(teacher, [])
     pupil.answer_as(teacher, graphs, nothing, labels)
     with torch.inference_mode():
         begun = pupil(graphs, nothing)
