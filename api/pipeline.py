@@ -7,6 +7,7 @@ from typing import Any
 from plotly import graph_objects as go
 
 from dagsmith.assembly import assemble, keep_models
+from dagsmith.champion_start import check_champion_store
 from dagsmith.errors import RunError
 from dagsmith.job import Job, search_directory
 from dagsmith.progress import Reporter, SilentReporter
@@ -53,6 +54,7 @@ def search_models(
 
     Raises:
         RunError: the directory belongs to another job, or is in use.
+        StoreError: the predictor store is not there, or is none.
     """
     shown = progress or SilentReporter()
     directory = search_directory(settings, out)
@@ -61,6 +63,8 @@ def search_models(
     _ = job.objectives
     if settings.storage is not None:
         open_storage(settings.storage)
+    if directory.output("search") is None:
+        check_champion_store(settings.predictor_store)
     with directory.lock():
         if directory.output("report") is not None:
             shown.say(f"{out} is done; see {Path(out) / 'report.html'}")

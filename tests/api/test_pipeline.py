@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dagsmith.data import DatasetError, RatioSplit, prepare, prepare_synthetic
-from dagsmith.errors import RunError
+from dagsmith.errors import RunError, StoreError
 from dagsmith.pipeline import STAGES, rewrite_report, search_models
 from dagsmith.progress import SilentReporter
 from dagsmith.result import read_result
@@ -183,6 +183,20 @@ def test_a_study_of_another_search_is_refused_before_the_supernet(
         settings = replace(tiny, storage=storage, **change)
         with pytest.raises(StudyError, match=named):
             search_models(settings, tmp_path / named, told)
+
+
+def test_a_predictor_store_that_is_not_there_is_refused_before_anything_is_done(
+    tiny: SearchSettings, tmp_path: Path
+) -> None:
+    told = Interrupting("data", 1)
+    misspelt = replace(tiny, predictor_store=str(tmp_path / "stroe"))
+    with pytest.raises(StoreError, match="stroe: there is no such folder"):
+        search_models(misspelt, tmp_path / "run", told)
+    # Its correction may take the place, and goes on to the data.
+    (tmp_path / "store").mkdir()
+    corrected = replace(tiny, predictor_store=str(tmp_path / "store"))
+    with pytest.raises(KeyboardInterrupt):
+        search_models(corrected, tmp_path / "run", told)
 
 
 def test_a_store_without_test_rows_is_refused(tiny: SearchSettings, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dagsmith.champion_start import ChampionStart
+from dagsmith.champion_start import ChampionStart, check_champion_store
 from dagsmith.errors import StoreBusyError, StoreError
 from dagsmith.predictor import GNNPredictor, GNNSettings, TrainingSettings
 from dagsmith.predictor_store import PredictorStore
@@ -179,8 +179,25 @@ def test_without_a_champion_that_fits_a_search_starts_at_random(
     store: PredictorStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     nobody = ChampionStart(tmp_path / "none")
-    assert isinstance(nobody(SPACE.kinds, 0), GNNPredictor)
+    for seed in (0, 1):
+        assert isinstance(nobody(SPACE.kinds, seed), GNNPredictor)
+    assert caplog.text.count("none has no champion") == 1
     other = ChampionStart(store)
     assert other(nasrec_small(4, 5).kinds, 0).kinds == nasrec_small(4, 5).kinds
     assert other.versions == nobody.versions == []
     assert "the predictor starts at random" in caplog.text
+
+
+def test_a_store_that_is_not_there_is_refused_and_one_that_waits_is_not(
+    store: PredictorStore, tmp_path: Path
+) -> None:
+    check_champion_store(None)
+    check_champion_store(store.path)
+    (tmp_path / "waiting").mkdir()
+    check_champion_store(tmp_path / "waiting")
+    with pytest.raises(StoreError, match="stroe: there is no such folder; 'dagsmith predictor ret"):
+        check_champion_store(tmp_path / "stroe")
+    assert not (tmp_path / "stroe").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="is a file"):
+        check_champion_store(tmp_path / "file")
