@@ -14,11 +14,13 @@ from dagsmith.progress import Reporter, SilentReporter
 from dagsmith.race import stage_scratch
 from dagsmith.result import read_result, write_result
 from dagsmith.run_directory import read_configuration
+from dagsmith.search.errors import StudyError
 from dagsmith.search.figure_style import duration
 from dagsmith.search.report import write_report
 from dagsmith.search.result_figures import figure_models, figure_pareto, figure_rank_joints
-from dagsmith.search.storage import open_storage
+from dagsmith.search.storage import open_storage, open_studies, storage_name
 from dagsmith.search.trial_record import TrialRecord
+from dagsmith.search.trials import Trials
 from dagsmith.settings import SearchSettings
 from dagsmith.stages import (
     stage_baselines,
@@ -92,15 +94,30 @@ def rewrite_report(out: str | Path) -> Path:
     """Write ``out/report.html`` again from ``result.json`` and the study.
 
     Raises:
-        RunError: `out` is no run directory.
+        RunError: `out` is no run directory, or the study has lost trials of the search.
         ResultError: it holds no result yet, or a damaged one.
     """
     settings = SearchSettings.from_dict(read_configuration(out))
     result = read_result(Path(out) / "result.json")
     job = Job(settings, search_directory(settings, out), SilentReporter())
+    _check_study(job, result)
     path = job.path / "report.html"
     write_report(path, result, job.trials.records())
     return path
+
+
+def _check_study(job: Job, result: Mapping[str, Any]) -> None:
+    """Refuse a study that holds less than the result was made of: a good report would be lost."""
+    storage, name = job.settings.storage or job.path / "study.db", job.settings.study
+    expected = result["search"]["complete"] + result["search"]["failed"]
+    try:
+        (study,) = open_studies(open_storage(storage, create=False), [name])
+        found = len(Trials(study, job.objectives).finished)
+        if found < expected:
+            raise StudyError(f"it has {found} finished trials, the result {expected}")
+    except StudyError as error:
+        where = f"study {name!r} in {storage_name(storage)}"
+        raise RunError(f"cannot draw the report from {where}: {error}") from None
 
 
 def _finish(job: Job) -> dict[str, Any]:
