@@ -8,7 +8,7 @@ import pytest
 from dagsmith.champion_start import ChampionStart, check_champion_store
 from dagsmith.errors import StoreBusyError, StoreError
 from dagsmith.predictor import GNNPredictor, GNNSettings, TrainingSettings
-from dagsmith.predictor_store import PredictorStore
+from dagsmith.predictor_store import FORMAT, PredictorStore
 from dagsmith.space import NASBench201Space, nasrec_small
 
 QUICK = GNNSettings(members=2, dim=4, rounds=1, training=TrainingSettings(epochs=1))
@@ -128,6 +128,27 @@ def test_a_store_is_for_one_purpose(store: PredictorStore) -> None:
     store.dedicate({"objective": "accuracy"})
     with pytest.raises(StoreError, match="made with objective 'accuracy', not 'logloss'"):
         store.dedicate({"objective": "logloss"})
+
+
+def test_a_context_is_compared_by_name_and_given_to_a_store_without_one(
+    store: PredictorStore,
+) -> None:
+    day = {"objective": "accuracy", "context": {"data": "1"}}
+    store.check(day)
+    assert "context" not in (store.purpose or {})
+    store.dedicate(day)
+    assert store.purpose == {"objective": "accuracy", "direction": "maximize", **day}
+    store.dedicate({"objective": "accuracy"})
+    for context, message in (
+        ({"data": "2"}, "made with data '1', not '2'"),
+        ({}, "made with data '1', not 'nothing recorded'"),
+        ({"data": "1", "evaluator": "e"}, "made with evaluator 'nothing recorded', not 'e'"),
+    ):
+        with pytest.raises(StoreError, match=message):
+            store.check({"context": context})
+    (store.path / "store.json").write_text(json.dumps({"format": FORMAT, "context": 3}))
+    with pytest.raises(StoreError, match=r"store\.json: damaged \(expected an object as context"):
+        store.check(day)
 
 
 def test_one_process_holds_the_lock(store: PredictorStore) -> None:
