@@ -16,6 +16,23 @@ few labels of a search wash out what the many of the champion have taught."""
 _log = logging.getLogger(__name__)
 
 
+def check_champion_store(store: str | Path | None) -> None:
+    """Refuse a store that a search could never start from; None is no store.
+
+    One that waits for its first champion will do: `retrain` makes the folder, whatever it finds.
+
+    Raises:
+        StoreError: there is no such folder, or it is no predictor store.
+    """
+    if store is None:
+        return
+    if not PredictorStore(store).path.exists():
+        raise StoreError(
+            f"predictor store {store}: there is no such folder; "
+            "'dagsmith predictor retrain' makes one"
+        )
+
+
 class ChampionStart:
     """Makes predictors whose fit starts from the champion of a store: for a running search.
 
@@ -35,6 +52,7 @@ class ChampionStart:
     def __init__(self, store: PredictorStore | str | Path) -> None:
         self._store = store if isinstance(store, PredictorStore) else PredictorStore(store)
         self.versions: list[int] = []
+        self._told = False
 
     def __call__(self, kinds: Vocabulary, seed: int) -> GNNPredictor:
         """A predictor that is not fitted yet."""
@@ -42,6 +60,10 @@ class ChampionStart:
         try:
             champion = self._store.champion(_log.warning)
             if champion is None:
+                if not self._told:
+                    where = self._store.path
+                    _log.warning("the predictor starts at random: %s has no champion", where)
+                    self._told = True
                 return predictor
             start = champion.load()
             predictor = GNNPredictor(kinds, _gentle(start.settings), seed, "mean").start_from(start)

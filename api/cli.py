@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from dagsmith.arguments import Parser, add_settings, given_settings
 from dagsmith.machine import cores
 from dagsmith.settings import TRAIN_SETTINGS, SearchSettings
-from dagsmith.space import NAMED, SPACES
+from dagsmith.space import NAMED, SPACES, usual_blocks
 from dagsmith.space.errors import nearest
 
 if TYPE_CHECKING:
@@ -175,10 +175,13 @@ def _space(words: list[str]) -> int:
     parser.add_argument(
         "--sparse-fields", type=int, default=26, help="categorical fields of the data"
     )
-    parser.add_argument("--blocks", type=int, default=7, help="choice blocks")
+    parser.add_argument(
+        "--blocks", type=int, help="choice blocks; else those of a search: 7, or 2 in ctr-plus"
+    )
     parser.add_argument("--slots", action="store_true", help="list the slots and their choices")
     values = parser.parse(words)
-    space = SPACES[values.name](values.dense_features, values.sparse_fields, blocks=values.blocks)
+    blocks = usual_blocks(values.name) if values.blocks is None else values.blocks
+    space = SPACES[values.name](values.dense_features, values.sparse_fields, blocks=blocks)
     print(space.describe())
     if values.slots:
         for slot in space.slots:

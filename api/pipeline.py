@@ -7,17 +7,20 @@ from typing import Any
 from plotly import graph_objects as go
 
 from dagsmith.assembly import assemble, keep_models
+from dagsmith.champion_start import check_champion_store
 from dagsmith.errors import RunError
 from dagsmith.job import Job, search_directory
 from dagsmith.progress import Reporter, SilentReporter
 from dagsmith.race import stage_scratch
 from dagsmith.result import read_result, write_result
 from dagsmith.run_directory import read_configuration
+from dagsmith.search.errors import StudyError
 from dagsmith.search.figure_style import duration
 from dagsmith.search.report import write_report
 from dagsmith.search.result_figures import figure_models, figure_pareto, figure_rank_joints
-from dagsmith.search.storage import open_storage
+from dagsmith.search.storage import open_storage, open_studies, storage_name
 from dagsmith.search.trial_record import TrialRecord
+from dagsmith.search.trials import Trials
 from dagsmith.settings import SearchSettings
 from dagsmith.stages import (
     stage_baselines,
@@ -53,6 +56,7 @@ def search_models(
 
     Raises:
         RunError: the directory belongs to another job, or is in use.
+        StoreError: the predictor store is not there, or is none.
     """
     shown = progress or SilentReporter()
     directory = search_directory(settings, out)
@@ -60,6 +64,8 @@ def search_models(
     job.check()
     if settings.storage is not None:
         open_storage(settings.storage)
+    if directory.output("search") is None:
+        check_champion_store(settings.predictor_store)
     with directory.lock():
         if directory.output("report") is not None:
             shown.say(f"{out} is done; see {Path(out) / 'report.html'}")
@@ -87,15 +93,30 @@ def rewrite_report(out: str | Path) -> Path:
     """Write ``out/report.html`` again from ``result.json`` and the study.
 
     Raises:
-        RunError: `out` is no run directory.
+        RunError: `out` is no run directory, or the study has lost trials of the search.
         ResultError: it holds no result yet, or a damaged one.
     """
     settings = SearchSettings.from_dict(read_configuration(out))
     result = read_result(Path(out) / "result.json")
     job = Job(settings, search_directory(settings, out), SilentReporter())
+    _check_study(job, result)
     path = job.path / "report.html"
     write_report(path, result, job.trials.records())
     return path
+
+
+def _check_study(job: Job, result: Mapping[str, Any]) -> None:
+    """Refuse a study that holds less than the result was made of: a good report would be lost."""
+    storage, name = job.settings.storage or job.path / "study.db", job.settings.study
+    expected = result["search"]["complete"] + result["search"]["failed"]
+    try:
+        (study,) = open_studies(open_storage(storage, create=False), [name])
+        found = len(Trials(study, job.objectives).finished)
+        if found < expected:
+            raise StudyError(f"it has {found} finished trials, the result {expected}")
+    except StudyError as error:
+        where = f"study {name!r} in {storage_name(storage)}"
+        raise RunError(f"cannot draw the report from {where}: {error}") from None
 
 
 def _finish(job: Job) -> dict[str, Any]:

@@ -28,6 +28,8 @@ from dagsmith.predictor import GNNPredictor, PredictorError
 
 FORMAT = "dagsmith.predictor-store/1"
 WEIGHTS, PROVENANCE = "predictor.safetensors", "provenance.json"
+CONTEXT = "context"
+"""Of a purpose: what was measured on, by name. Stores of earlier versions have none."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class PredictorStore:
 
     @property
     def purpose(self) -> dict[str, Any] | None:
-        """What the predictors predict (objective, direction, fidelity), or None if new.
+        """What the predictors predict (objective, direction, fidelity, context), or None if new.
 
         Raises:
             StoreError: ``store.json`` is damaged or foreign.
@@ -111,6 +113,8 @@ class PredictorStore:
         document = _read(file)
         if document.get("format") != FORMAT:
             raise StoreError(f"{file}: not of format {FORMAT!r}")
+        if not isinstance(document.get(CONTEXT, {}), dict):
+            raise StoreError(f"{file}: damaged (expected an object as {CONTEXT})")
         return {key: value for key, value in document.items() if key != "format"}
 
     @contextmanager
@@ -133,23 +137,33 @@ class PredictorStore:
                 raise StoreBusyError(f"another process is at work in {self.path}") from None
             yield
 
-    def dedicate(self, purpose: Mapping[str, Any]) -> None:
-        """Say what the predictors of this store predict, or check that it is that.
+    def check(self, purpose: Mapping[str, Any]) -> None:
+        """Check that the predictors of this store predict that; a new one may predict anything.
+
+        A store of an earlier version, without a context, may have been made in any.
 
         Raises:
             StoreError: it was made for something else; both are named.
         """
-        found = self.purpose
-        if found is None:
-            document = {"format": FORMAT, **purpose}
-            write_text(self.path / "store.json", json.dumps(document, indent=2) + "\n")
-            return
-        for key, value in purpose.items():
-            if found.get(key) != value:
+        for key, made, asked in _compared(self.purpose or dict(purpose), purpose):
+            if made != asked:
                 raise StoreError(
-                    f"{self.path} was made with {key} {found.get(key)!r}, not {value!r}; "
-                    "use another --store"
+                    f"{self.path} was made with {key} {made!r}, not {asked!r}; use another --store"
                 )
+
+    def dedicate(self, purpose: Mapping[str, Any]) -> None:
+        """Say what the predictors of this store predict, or check that it is that.
+
+        A store without a context gets the one that is given.
+
+        Raises:
+            StoreError: it was made for something else; both are named.
+        """
+        self.check(purpose)
+        found = self.purpose
+        if found is None or (CONTEXT in purpose and CONTEXT not in found):
+            document = {"format": FORMAT, **(found or {}), **purpose}
+            write_text(self.path / "store.json", json.dumps(document, indent=2) + "\n")
 
     def versions(self, skipped: Callable[[str], None] | None = None) -> list[Version]:
         """The versions that can be read, oldest first.
@@ -284,6 +298,18 @@ def _version(folder: Path) -> Version:
     if not (folder / WEIGHTS).is_file():
         raise StoreError(f"{folder / WEIGHTS}: missing")
     return Version(int(folder.name), folder, provenance)
+
+
+def _compared(found: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """What is asked for, by name, as found and as asked; of a context what either side says."""
+    for key, value in asked.items():
+        if key != CONTEXT:
+            yield key, found.get(key), value
+        elif CONTEXT in found:
+            made = found[CONTEXT]
+            for name in dict.fromkeys([*made, *value]):
+                nothing = "nothing recorded"
+                yield name, made.get(name, nothing), value.get(name, nothing)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -17,10 +17,11 @@ import optuna
 from numpy.typing import NDArray
 
 from dagsmith.errors import StoreError
+from dagsmith.learned import describe_learned, held_out, learned_keys
 from dagsmith.predictor import GNNPredictor, GNNSettings
 from dagsmith.predictor.comparison import Comparison, compare_rankings, interval
-from dagsmith.predictor_store import PredictorStore, Version
-from dagsmith.search.labels import Label, read_labels
+from dagsmith.predictor_store import CONTEXT, PredictorStore, Version
+from dagsmith.search.labels import Label, made_for, read_labels
 from dagsmith.space import Architecture, ArchitectureError
 
 Verdict = Literal["promoted", "kept", "not enough data"]
@@ -100,12 +101,6 @@ class Retraining:
         return document | {"seconds": round(self.seconds, 1), "skipped": list(self.skipped)}
 
 
-def held_out(key: str, share: float) -> bool:
-    """Whether the architecture with this canonical key belongs to the untouched split."""
-    digest = hashlib.sha256(f"untouched {key}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < share * 2**64
-
-
 def retrain(
     studies: Sequence[optuna.Study],
     store: PredictorStore | str | Path,
@@ -138,7 +133,7 @@ def retrain(
 
     Raises:
         StoreBusyError: another retraining is at work in the store.
-        StoreError: a store for another objective, direction, fidelity or share.
+        StoreError: a store for another objective, direction, fidelity, share or context (data).
         StudyError, SearchError: studies that cannot be learned from together.
         PredictorError: training failed.
     """
@@ -172,12 +167,15 @@ class _Job:
         self._labels = read_labels(
             studies, objective or purpose.get("objective"), fidelity or purpose.get("fidelity")
         )
+        self._made_for = [{"study": study.study_name, **made_for(study)} for study in studies]
         store.versions(self._skip)
         self._champion = store.champion(self._skip)
 
     def run(self) -> dict[str, Any]:
         """Train, compare, keep and perhaps promote."""
         labels, settings, champion = self._labels, self._settings, self._champion
+        # Asked first: however much there is of other data, it is of no use here.
+        self._store.check(self._purpose())
         test = [row for row in labels.rows if held_out(row.key, settings.share)]
         train = [row for row in labels.rows if not held_out(row.key, settings.share)]
         fresh = self._fresh(train)
@@ -188,14 +186,9 @@ class _Job:
         short = _short(test, train, fresh, settings.least, champion)
         if short:
             return answer | {"verdict": "not enough data", "reason": short}
-        self._store.dedicate(
-            {
-                "objective": labels.objective.name,
-                "direction": labels.objective.direction,
-                "fidelity": labels.fidelity,
-                "share": settings.share,
-            }
-        )
+        if CONTEXT not in (self._store.purpose or {CONTEXT: {}}):
+            self._tell("the store does not say on what was measured: it is for these studies now")
+        self._store.dedicate(self._purpose())
         self._tell(f"training on {len(train)} trials, {len(test)} are the untouched split")
         challenger = self._fit(train)
         reigning = champion.load() if champion else None
@@ -221,6 +214,16 @@ class _Job:
             answer["champion"] = version.number
         return answer
 
+    def _purpose(self) -> dict[str, Any]:
+        """What must be the same for values of other studies to compare with these."""
+        return {
+            "objective": self._labels.objective.name,
+            "direction": self._labels.objective.direction,
+            "fidelity": self._labels.fidelity,
+            "share": self._settings.share,
+            CONTEXT: dict(self._labels.context),
+        }
+
     def _fit(self, rows: Sequence[Label]) -> GNNPredictor:
         predictor = GNNPredictor(
             self._labels.kinds, self._settings.predictor, self._settings.seed, unknown="mean"
@@ -229,11 +232,9 @@ class _Job:
 
     def _fresh(self, train: Sequence[Label]) -> list[Label]:
         """What the champion was not fitted to, oldest first, no architecture twice."""
-        learned: Mapping[str, Any] = {}
+        known: frozenset[str] = frozenset()
         if self._champion:
-            learned = self._champion.provenance.get("trials", {})
-        numbers = {study: set(trials) for study, trials in learned.items()}
-        known = {row.key for row in train if row.trial in numbers.get(row.study, ())}
+            known = learned_keys(self._champion.provenance, self._labels.rows, self._settings.share)
         fresh = {row.key: row for row in reversed(train) if row.key not in known}
         return list(reversed(fresh.values()))
 
@@ -289,8 +290,8 @@ class _Job:
             "seed": self._settings.seed,
             "evaluation_seeds": sorted({row.seed for row in train if row.seed is not None}),
             "code": code_version(),
-            "trials": _by_study(train),
-            "untouched": _by_study(test),
+            "made_for": self._made_for,
+            **describe_learned(train, test),
         }
 
     def _skip(self, line: str) -> None:
@@ -375,10 +376,3 @@ def _reason(
     if better:
         return f"{figures}, more than noise"
     return f"{figures}, worse beyond noise on one ground" if low > 0 else f"{figures}, within noise"
-
-
-def _by_study(rows: Sequence[Label]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for row in rows:
-        found.setdefault(row.study, []).append(row.trial)
-    return {study: sorted(trials) for study, trials in found.items()}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import optuna
@@ -55,12 +56,15 @@ class Labels:
         objective: what was measured.
         fidelity: how it was measured.
         rows: the labels.
+        context: on what, as the studies say it: the fingerprint of the data under ``"data"``, and
+            whatever else was given to `open_study`. Empty if they say nothing.
     """
 
     kinds: Vocabulary
     objective: Objective
     fidelity: str
     rows: tuple[Label, ...]
+    context: Mapping[str, str]
 
 
 def read_labels(
@@ -84,7 +88,7 @@ def read_labels(
     """
     if not studies:
         raise StudyError("no study to learn from; expected at least one")
-    _same_context(studies)
+    context = _same_context(studies)
     chosen = _objective(studies[0], objective)
     rows: list[Label] = []
     fidelities: set[str] = set()
@@ -114,7 +118,13 @@ def read_labels(
         )
     rows.sort(key=lambda row: (row.finished, row.study, row.trial))
     kinds = _kinds(studies, rows)
-    return Labels(kinds, chosen, min(fidelities, default=fidelity or ""), tuple(rows))
+    return Labels(kinds, chosen, min(fidelities, default=fidelity or ""), tuple(rows), context)
+
+
+def made_for(study: optuna.Study) -> dict[str, Any]:
+    """What a study says it was made for (`open_study`); empty if it says nothing."""
+    written = study.user_attrs.get(MADE_FOR)
+    return dict(written) if isinstance(written, Mapping) else {}
 
 
 def _label(study: str, trial: FrozenTrial, column: int, objective: str) -> Label:
@@ -148,23 +158,21 @@ def _objective(study: optuna.Study, name: str | None) -> Objective:
     return objectives[name]
 
 
-def _same_context(studies: Sequence[optuna.Study]) -> None:
-    """Values measured on other data are no labels of the same target."""
-
-    def context(study: optuna.Study) -> dict[str, object]:
-        made_for = study.user_attrs.get(MADE_FOR, {})
-        written = made_for if isinstance(made_for, Mapping) else {}
-        return {key: value for key, value in written.items() if key not in _NO_CONTEXT}
-
-    first = studies[0]
-    for study in studies[1:]:
-        one, other = context(first), context(study)
+def _same_context(studies: Sequence[optuna.Study]) -> dict[str, str]:
+    """What the studies were measured on; on other data, values are no labels of the same target."""
+    contexts = [
+        {key: str(value) for key, value in made_for(study).items() if key not in _NO_CONTEXT}
+        for study in studies
+    ]
+    first, one = studies[0], contexts[0]
+    for study, other in zip(studies[1:], contexts[1:], strict=True):
         for key in dict.fromkeys([*one, *other]):
             if one.get(key) != other.get(key):
                 raise StudyError(
                     f"study {first.study_name!r} was made with {key} {one.get(key)!r}, study "
                     f"{study.study_name!r} with {other.get(key)!r}; their values do not compare"
                 )
+    return one
 
 
 def _kinds(studies: Sequence[optuna.Study], rows: Sequence[Label]) -> Vocabulary:

@@ -88,6 +88,17 @@ def _open_journal(file: Path, create: bool) -> BaseStorage:
         raise StudyError(f"cannot open storage {file}: {_reason(error)}") from None
 
 
+def storage_name(storage: str | Path) -> str:
+    """What to call a storage in a message: its file or URL, without a password."""
+    text = os.fspath(storage)
+    if "://" not in text or text.startswith(JOURNAL):
+        return text
+    try:
+        return make_url(text).render_as_string(hide_password=True)
+    except ArgumentError:
+        return text
+
+
 def open_studies(storage: BaseStorage, names: Sequence[str]) -> list[optuna.Study]:
     """Load studies by name.
 

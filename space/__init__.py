@@ -25,7 +25,7 @@ from dagsmith.space.nasbench201 import NASBench201Space
 from dagsmith.space.nasbench_macro import NASBenchMacroSpace
 from dagsmith.space.nasrec import NASRecSpace, nasrec_full, nasrec_small
 from dagsmith.space.nasrec_pim import NASRecPIMSpace, nasrec_pim, nasrec_pim_small
-from dagsmith.space.offered import SPACES
+from dagsmith.space.offered import SPACES, usual_blocks
 from dagsmith.space.parameters import ParameterSpace
 from dagsmith.space.pids import PIDSSpace, pids_classification, pids_segmentation
 from dagsmith.space.pim_space import PIMSpace
@@ -90,4 +90,5 @@ __all__ = [
     "pids_classification",
     "pids_segmentation",
     "published_nets",
+    "usual_blocks",
 ]

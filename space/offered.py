@@ -36,3 +36,14 @@ SPACES: dict[str, MakeSpace] = {
     "ctr-plus-pim": ctr_plus_pim,
 }
 """The named spaces, each made from the field counts of the data."""
+
+BLOCKS, PLUS_BLOCKS = 7, 2
+"""Choice blocks where none are asked for: those of NASRec, and fewer beside the streams of
+ctr-plus, where seven of them would cost ten times what all else does."""
+PLUS = ("ctr-plus", "ctr-plus-pim")
+"""The spaces of streams."""
+
+
+def usual_blocks(name: str) -> int:
+    """Choice blocks that a search in the named space has where none are asked for."""
+    return PLUS_BLOCKS if name in PLUS else BLOCKS

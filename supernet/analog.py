@@ -31,7 +31,8 @@ class Analog:
         readout: what an ADC of too few bits does: ``"truncate"`` keeps the range and coarsens the
             step, ``"clip"`` keeps the step and saturates.
         variation: standard deviation of a cell's conductance, as a share of it; MNSIM 2.0 has 1 %.
-        seed: seed of the cells; a chip is drawn once, so the same seed is the same chip.
+        seed: seed of the cells; a chip is drawn once, so the same seed is the same chip, on every
+            device.
 
     Raises:
         SpaceError: an unknown readout, or a variation below 0.
@@ -88,7 +89,8 @@ class AnalogArithmetic(Quantised):
         w, w_scale = to_integers(matrix, mapping.weight_bits, dim=1)
         x_offset, w_offset = _offset(mapping.activation_bits), _offset(mapping.weight_bits)
         seed = zlib.crc32(f"{self.analog.seed}/{self.place}/{name}".encode())
-        generator = torch.Generator(device=x.device).manual_seed(seed)
+        # Generators of other devices draw other numbers, which would be another chip.
+        generator = torch.Generator(device="cpu").manual_seed(seed)
         tiles = [slice(start, start + size) for start in range(0, x.shape[1], size)]
         stored = [self._stored((w[:, tile] + w_offset).t(), generator) for tile in tiles]
         if lossless:
@@ -115,8 +117,8 @@ class AnalogArithmetic(Quantised):
         flipped = 2 * cells.sum(dim=1, keepdim=True) > cells.shape[1] * (base - 1)
         cells = torch.where(flipped, base - 1 - cells, cells)
         if self.analog.variation:
-            noise = torch.randn(cells.shape, generator=generator, device=cells.device)
-            cells = cells * (1 + self.analog.variation * noise)
+            noise = torch.randn(cells.shape, generator=generator, device=generator.device)
+            cells = cells * (1 + self.analog.variation * noise.to(cells.device))
         return cells, flipped
 
     def _read(self, driven: Tensor, cells: Tensor, flipped: Tensor) -> Tensor:

@@ -1,11 +1,17 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from dagsmith.cli import main
+from dagsmith.job import Job, search_directory
+from dagsmith.progress import SilentReporter
+from dagsmith.settings import SearchSettings
+from dagsmith.space import SPACES
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -177,6 +183,33 @@ def test_space_prints_its_size_and_the_counting_rule(capsys: pytest.CaptureFixtu
     assert "block7.dense_op" in out
 
 
+@pytest.mark.parametrize("name", SPACES)
+def test_space_describes_what_a_search_would_search(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
+    settings = SearchSettings(space=name)
+    job = Job(settings, search_directory(settings, tmp_path), SilentReporter())
+    # All that a space takes from the data.
+    job.__dict__["dataset"] = SimpleNamespace(dense_features=range(13), fields=range(26))
+    assert run(capsys, "space", name) == (0, f"{job.space.describe()}\n", "")
+    whole = f"{SPACES[name](13, 26, blocks=7).describe()}\n"
+    assert run(capsys, "space", name, "--blocks", "7") == (0, whole, "")
+
+
+def test_the_guides_state_the_sizes_that_space_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    hardware = (docs / "hardware.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^dagsmith space (\S+) +#.*: (\S+)$", hardware, re.MULTILINE)
+    assert len(shown) == 2
+    for name, size in shown:
+        assert f" {size.replace('e', 'e+')} genotypes" in run(capsys, "space", name)[1]
+    spaces = (docs / "search_spaces.md").read_text(encoding="utf-8")
+    for name in ("ctr-plus", "ctr-plus-pim"):
+        said = re.search(r"(\d+) slots .*, (\S+) genotypes", run(capsys, "space", name)[1])
+        assert said is not None
+        assert f"`{name}` {said[1]} slots and {said[2].replace('e+', 'e')} genotypes" in spaces
+
+
 def test_data_prepare_then_the_same_again(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -193,7 +226,10 @@ def test_data_prepare_then_the_same_again(
     assert "prepared with other arguments" in err
 
 
-@pytest.mark.parametrize("words", [["--help"], ["search", "--help"], ["--version"], []])
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["search", "--help"], ["space", "--help"], ["--version"], []],
+)
 def test_help_does_not_wait_for_torch(words: list[str]) -> None:
     code = (
         "import sys; from dagsmith.cli import main; status = main(sys.argv[1:]);"

@@ -1,15 +1,17 @@
 """The whole way on a small synthetic log: its outcome, its interruptions, its repetition."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 from dagsmith.data import DatasetError, RatioSplit, prepare, prepare_synthetic
-from dagsmith.errors import RunError
+from dagsmith.errors import RunError, StoreError
 from dagsmith.pipeline import STAGES, rewrite_report, search_models
 from dagsmith.progress import SilentReporter
 from dagsmith.result import read_result
@@ -147,6 +149,41 @@ def test_the_report_is_written_again_from_what_is_there(finished_run: Path, tmp_
     assert (tmp_path / "run" / "report.html").read_text(encoding="utf-8") == before
 
 
+@pytest.mark.parametrize("harm", ["gone", "empty", "another", "less"])
+def test_a_report_is_not_overwritten_from_a_study_that_is_lost(
+    finished_run: Path, tmp_path: Path, tiny: SearchSettings, harm: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    report, file = (run / "report.html").read_bytes(), run / "study.db"
+    # A log beside the file would be taken for that of the next one.
+    for part in run.glob("study.db*"):
+        part.unlink()
+    if harm == "empty":
+        file.touch()
+    if harm in ("another", "less"):
+        study = optuna.create_study(
+            storage=f"sqlite:///{file}",
+            study_name="other" if harm == "another" else tiny.study,
+            directions=["minimize"] * 2,
+        )
+        whole = optuna.load_study(
+            study_name=tiny.study, storage=f"sqlite:///{finished_run / 'study.db'}"
+        )
+        study.add_trials(whole.get_trials()[:-1])
+    messages = {
+        "gone": "there is no such file",
+        "empty": "has no study 'dagsmith'; there is none",
+        "another": "has no study 'dagsmith'; did you mean|has no study 'dagsmith'; expected one of",
+        "less": f"it has {tiny.trials - 1} finished trials, the result {tiny.trials}",
+    }
+    with pytest.raises(RunError, match=r"study 'dagsmith' in .*study\.db: ") as caught:
+        rewrite_report(run)
+    assert re.search(messages[harm], str(caught.value))
+    assert (run / "report.html").read_bytes() == report
+    assert file.exists() == (harm != "gone")
+
+
 def test_a_run_whose_result_is_gone_is_not_reported(tmp_path: Path, finished_run: Path) -> None:
     shutil.copytree(finished_run, tmp_path / "run")
     (tmp_path / "run" / "result.json").unlink()
@@ -212,6 +249,20 @@ def test_a_study_of_another_search_is_refused_before_the_supernet(
         settings = replace(tiny, storage=storage, **change)
         with pytest.raises(StudyError, match=named):
             search_models(settings, tmp_path / named, told)
+
+
+def test_a_predictor_store_that_is_not_there_is_refused_before_anything_is_done(
+    tiny: SearchSettings, tmp_path: Path
+) -> None:
+    told = Interrupting("data", 1)
+    misspelt = replace(tiny, predictor_store=str(tmp_path / "stroe"))
+    with pytest.raises(StoreError, match="stroe: there is no such folder"):
+        search_models(misspelt, tmp_path / "run", told)
+    # Its correction may take the place, and goes on to the data.
+    (tmp_path / "store").mkdir()
+    corrected = replace(tiny, predictor_store=str(tmp_path / "store"))
+    with pytest.raises(KeyboardInterrupt):
+        search_models(corrected, tmp_path / "run", told)
 
 
 def test_a_store_without_test_rows_is_refused(tiny: SearchSettings, tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dagsmith.champion_start import ChampionStart
+from dagsmith.champion_start import ChampionStart, check_champion_store
 from dagsmith.errors import StoreBusyError, StoreError
 from dagsmith.predictor import GNNPredictor, GNNSettings, TrainingSettings
-from dagsmith.predictor_store import PredictorStore
+from dagsmith.predictor_store import FORMAT, PredictorStore
 from dagsmith.space import NASBench201Space, nasrec_small
 
 QUICK = GNNSettings(members=2, dim=4, rounds=1, training=TrainingSettings(epochs=1))
@@ -130,6 +130,27 @@ def test_a_store_is_for_one_purpose(store: PredictorStore) -> None:
         store.dedicate({"objective": "logloss"})
 
 
+def test_a_context_is_compared_by_name_and_given_to_a_store_without_one(
+    store: PredictorStore,
+) -> None:
+    day = {"objective": "accuracy", "context": {"data": "1"}}
+    store.check(day)
+    assert "context" not in (store.purpose or {})
+    store.dedicate(day)
+    assert store.purpose == {"objective": "accuracy", "direction": "maximize", **day}
+    store.dedicate({"objective": "accuracy"})
+    for context, message in (
+        ({"data": "2"}, "made with data '1', not '2'"),
+        ({}, "made with data '1', not 'nothing recorded'"),
+        ({"data": "1", "evaluator": "e"}, "made with evaluator 'nothing recorded', not 'e'"),
+    ):
+        with pytest.raises(StoreError, match=message):
+            store.check({"context": context})
+    (store.path / "store.json").write_text(json.dumps({"format": FORMAT, "context": 3}))
+    with pytest.raises(StoreError, match=r"store\.json: damaged \(expected an object as context"):
+        store.check(day)
+
+
 def test_one_process_holds_the_lock(store: PredictorStore) -> None:
     with store.lock():
         with pytest.raises(StoreBusyError, match="another process is at work"):
@@ -179,8 +200,25 @@ def test_without_a_champion_that_fits_a_search_starts_at_random(
     store: PredictorStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     nobody = ChampionStart(tmp_path / "none")
-    assert isinstance(nobody(SPACE.kinds, 0), GNNPredictor)
+    for seed in (0, 1):
+        assert isinstance(nobody(SPACE.kinds, seed), GNNPredictor)
+    assert caplog.text.count("none has no champion") == 1
     other = ChampionStart(store)
     assert other(nasrec_small(4, 5).kinds, 0).kinds == nasrec_small(4, 5).kinds
     assert other.versions == nobody.versions == []
     assert "the predictor starts at random" in caplog.text
+
+
+def test_a_store_that_is_not_there_is_refused_and_one_that_waits_is_not(
+    store: PredictorStore, tmp_path: Path
+) -> None:
+    check_champion_store(None)
+    check_champion_store(store.path)
+    (tmp_path / "waiting").mkdir()
+    check_champion_store(tmp_path / "waiting")
+    with pytest.raises(StoreError, match="stroe: there is no such folder; 'dagsmith predictor ret"):
+        check_champion_store(tmp_path / "stroe")
+    assert not (tmp_path / "stroe").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="is a file"):
+        check_champion_store(tmp_path / "file")

@@ -11,9 +11,10 @@ import pytest
 from dagsmith.cli import main
 from dagsmith.data import Evaluation
 from dagsmith.errors import StoreBusyError, StoreError
+from dagsmith.learned import held_out
 from dagsmith.predictor import GNNSettings, TrainingSettings
 from dagsmith.predictor_store import PredictorStore
-from dagsmith.retraining import RetrainSettings, held_out, retrain
+from dagsmith.retraining import RetrainSettings, retrain
 from dagsmith.search import Objective, make_sampler, open_study, run_search
 from dagsmith.search.labels import read_labels
 from dagsmith.space import Architecture, nasrec_small
@@ -100,8 +101,12 @@ def searched(
     trials: int,
     name: str = "a",
     noise: float = 0.001,
+    *,
+    seed: int | None = None,
+    data: str | None = None,
 ) -> optuna.Study:
-    study = open_study(storage, name, SPACE, (Objective("logloss", "minimize"),))
+    context = {} if data is None else {"data": data}
+    study = open_study(storage, name, SPACE, (Objective("logloss", "minimize"),), context=context)
     run_search(
         study,
         SPACE,
@@ -109,7 +114,7 @@ def searched(
         sampler=lambda seed: make_sampler("random", SPACE, seed),
         trials=trials,
         initial=20,
-        seed=ord(name),
+        seed=ord(name) if seed is None else seed,
     )
     return study
 
@@ -196,6 +201,10 @@ def test_a_version_tells_where_it_came_from(
     assert len(made["trials"]["a"]) + len(made["untouched"]["a"]) == 90
     assert made["code"].count("+") == 1
     assert made["made"].startswith("20")
+    assert len(made["learned"]) == len(made["trials"]["a"])
+    assert made["made_for"][0]["study"] == "a"
+    assert made["made_for"][0]["space"] == SPACE.name
+    assert made["made_for"][0]["objectives"] == ["logloss:minimize"]
 
 
 def test_a_store_for_another_objective_is_refused(
@@ -209,6 +218,82 @@ def test_a_store_for_another_objective_is_refused(
     searched(memory, 120)
     with pytest.raises(StoreError, match="made with direction 'maximize', not 'minimize'"):
         retrain([study], store, settings=QUICK)
+
+
+def forget(file: Path, *keys: str) -> None:
+    """Leave a document as an earlier version of dagsmith wrote it."""
+    document = json.loads(file.read_text())
+    file.write_text(json.dumps({k: v for k, v in document.items() if k not in keys}))
+
+
+@pytest.mark.parametrize("keys", ["kept", "of an earlier version"])
+def test_trials_are_known_by_their_architectures_and_not_by_study_and_number(
+    tmp_path: Path, memory: optuna.storages.BaseStorage, keys: str
+) -> None:
+    first = searched(memory, 90)
+    assert retrain([first], tmp_path, settings=QUICK).champion == 1
+    if keys != "kept":
+        forget(tmp_path / "versions" / "000001" / "provenance.json", "learned")
+    again = retrain([first], tmp_path, settings=QUICK)
+    assert again.reason == "0 new architectures since version 1; expected 6"
+    # Another run: a storage of its own, the same name, other architectures.
+    other = searched(optuna.storages.InMemoryStorage(), 60, seed=7)
+    learned = {row.key for row in read_labels([first]).rows}
+    new = {row.key for row in read_labels([other]).rows} - learned
+    new = {key for key in new if not held_out(key, QUICK.share)}
+    assert len(new) > 30
+    outcome = retrain([other], tmp_path, settings=QUICK)
+    assert outcome.challenger == 2
+    assert outcome.record is not None
+    assert outcome.record.n == len(new)
+
+
+def test_what_was_measured_again_is_not_new(
+    tmp_path: Path, memory: optuna.storages.BaseStorage
+) -> None:
+    first = searched(memory, 90)
+    retrain([first], tmp_path, settings=QUICK)
+    again = searched(memory, 90, "b", noise=0.003, seed=ord("a"))
+    labels = [{row.key: row.value for row in read_labels([study]).rows} for study in (first, again)]
+    assert labels[0].keys() == labels[1].keys()
+    assert labels[0] != labels[1]
+    outcome = retrain([first, again], tmp_path, settings=QUICK)
+    assert outcome.reason == "0 new architectures since version 1; expected 6"
+
+
+def test_a_store_is_for_the_data_that_its_studies_were_measured_on(
+    tmp_path: Path, memory: optuna.storages.BaseStorage
+) -> None:
+    first = searched(memory, 90, data="day 1")
+    retrain([first], tmp_path, settings=QUICK)
+    assert PredictorStore(tmp_path).versions()[0].provenance["made_for"][0]["data"] == "day 1"
+    for name, data, said in (("b", "day 2", "'day 2'"), ("c", None, "'nothing recorded'")):
+        # However little there is of it: that is not what is wrong with it.
+        for trials in (10, 60):
+            other = searched(memory, trials, name, data=data)
+            with pytest.raises(StoreError, match=f"was made with data 'day 1', not {said}; use an"):
+                retrain([other], tmp_path, settings=QUICK)
+    assert len(PredictorStore(tmp_path).versions()) == 1
+
+
+def test_a_store_of_an_earlier_version_takes_the_data_of_the_next_studies(
+    tmp_path: Path, memory: optuna.storages.BaseStorage
+) -> None:
+    retrain([searched(memory, 90, data="day 1")], tmp_path, settings=QUICK)
+    forget(tmp_path / "store.json", "context")
+    told: list[str] = []
+    more = searched(memory, 120, data="day 1")
+    assert retrain([more], tmp_path, settings=QUICK, say=told.append).challenger == 2
+    assert any("does not say on what was measured" in line for line in told)
+    assert PredictorStore(tmp_path).purpose == {
+        "objective": "logloss",
+        "direction": "minimize",
+        "fidelity": "table",
+        "share": QUICK.share,
+        "context": {"data": "day 1"},
+    }
+    with pytest.raises(StoreError, match="was made with data 'day 1', not 'day 2'"):
+        retrain([searched(memory, 30, "b", data="day 2")], tmp_path, settings=QUICK)
 
 
 def test_damaged_versions_are_named_and_the_champion_stays(

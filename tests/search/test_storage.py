@@ -5,6 +5,7 @@ import pytest
 import sqlalchemy
 
 from dagsmith.search import StudyError, open_storage
+from dagsmith.search.storage import storage_name
 
 
 def pragma(storage: optuna.storages.RDBStorage, name: str) -> object:
@@ -68,6 +69,9 @@ def test_passwords_are_not_shown() -> None:
     with pytest.raises(StudyError) as error:
         open_storage("nosuchdatabase://user:topsecret@localhost/x")
     assert "topsecret" not in str(error.value)
+    assert storage_name("postgresql://user:topsecret@host/x") == "postgresql://user:***@host/x"
+    for plain in ("runs/study.db", "journal:///study.log", "sqlite:///study.db", "://"):
+        assert storage_name(plain) == plain
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

@@ -78,6 +78,19 @@ def test_a_chip_is_its_seed() -> None:
     assert error(low, Analog(seed=1)) == error(low, Analog(seed=1))
 
 
+def test_a_chip_is_the_same_on_every_device() -> None:
+    # The device "meta" computes shapes and has no generator: cells must be drawn elsewhere.
+    x, w = rows()
+    chip = Analog(seed=1, variation=0.02).arithmetic("place", MAPPING)
+    there = chip._simulated("linear", x.to("meta"), w.to("meta"), lossless=True)
+    assert (there.device.type, there.shape) == ("meta", (40, 7))
+    generator = torch.Generator(device="cpu")
+    cells, flipped = chip._stored(torch.full((32, 7), 85.0), generator.manual_seed(5))
+    assert not flipped.any()
+    noise = torch.randn(4, 32, 7, generator=generator.manual_seed(5))
+    torch.testing.assert_close(cells, 1 + 0.02 * noise, rtol=0, atol=0)
+
+
 def test_both_rooms_have_one_rule_of_what_is_lossless() -> None:
     for size, dac, cell in itertools.product((1, 13, 64, 128, 256), (1, 2, 4), (1, 2, 4)):
         mapping = replace(MAPPING, dac_bits=dac, cell_bits=cell)
