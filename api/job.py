@@ -27,16 +27,12 @@ from dagsmith.search.study_pages import StudyPages, dashboard_installed
 from dagsmith.search.surrogate import CostLimit
 from dagsmith.search.trials import Trials
 from dagsmith.settings import SearchSettings
-from dagsmith.space import SPACES, ClickSpace, Genotype, PIMSpace, Population
+from dagsmith.space import SPACES, ClickSpace, Genotype, PIMSpace, Population, usual_blocks
 from dagsmith.space.errors import nearest
+from dagsmith.space.offered import PLUS
 
 PICTURES = "pictures"
 """Folder of the drawings that the dashboard shows, in the run's directory."""
-BLOCKS, PLUS_BLOCKS = 7, 2
-"""Choice blocks where none are asked for: those of NASRec, and fewer beside the streams of
-ctr-plus, where seven of them would cost ten times what all else does."""
-PLUS = ("ctr-plus", "ctr-plus-pim")
-"""The spaces of streams."""
 SMALL_LOG = 250_000
 """Most training rows of a log that every candidate can pass a few times."""
 RANKED_BY = ("logloss", "auc")
@@ -130,7 +126,7 @@ class Job:
         return SPACES[settings.space](
             len(self.dataset.dense_features),
             len(self.dataset.fields),
-            blocks=settings.blocks or (PLUS_BLOCKS if settings.space in PLUS else BLOCKS),
+            blocks=settings.blocks or usual_blocks(settings.space),
             widths=settings.widths or None,
             embedding_dim=settings.embedding_dim,
         )

@@ -84,7 +84,8 @@ def test_a_bad_setting_is_named(given_: dict[str, Any], message: str) -> None:
 
 
 def test_a_whole_number_may_stand_for_a_fraction() -> None:
-    settings = SearchSettings.from_dict({"time_column": "ts", "time_period": 86400})
+    given_ = {"data": "x.csv", "time_column": "ts", "time_period": 86400}
+    settings = SearchSettings.from_dict(given_)
     assert settings.time_period == 86400.0
     assert type(settings.time_period) is float
 
