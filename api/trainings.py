@@ -12,7 +12,6 @@ from typing import Any
 
 import joblib
 import torch
-from joblib.parallel import get_active_backend
 
 from dagsmith.data import Dataset
 from dagsmith.files import write_text
@@ -23,9 +22,9 @@ from dagsmith.space import Architecture
 from dagsmith.supernet.metrics import MetricError
 from dagsmith.supernet.model import ClickModel
 from dagsmith.supernet.network import Network
-from dagsmith.supernet.quiet_workers import quiet_workers
 from dagsmith.supernet.recipes import Recipe
 from dagsmith.supernet.scratch import train_scratch
+from dagsmith.supernet.side_by_side import side_by_side
 from dagsmith.supernet.train_supernet import TrainingError
 
 FIGURES = "figures.json"
@@ -149,21 +148,9 @@ def train_all(trainings: Sequence[Training], jobs: int, told: Told) -> None:
 
 def _side_by_side(trainings: Sequence[Training], jobs: int) -> None:
     threads = max(1, torch.get_num_threads() // jobs)
-    # Ray's backend gives all results at the end only.
-    backend, _ = get_active_backend()
-    streams = getattr(backend, "supports_return_generator", False)
-    finished = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered" if streams else "list")(
-        joblib.delayed(_train_apart)(training, threads) for training in trainings
-    )
-    if not streams:
-        return
-    try:
-        with quiet_workers():
-            for _ in finished:
-                pass
-    finally:
-        # Without this, workers would go on with what nobody waits for any more.
-        finished.close()
+    calls = (joblib.delayed(_train_apart)(training, threads) for training in trainings)
+    for _ in side_by_side(calls, jobs):
+        pass
 
 
 def _train_apart(training: Training, threads: int) -> None:

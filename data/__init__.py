@@ -13,7 +13,7 @@ from dagsmith.data.column_mapping import GenotypeColumns, SlotColumn, TableMappi
 from dagsmith.data.encoders import Encoders, SparseField
 from dagsmith.data.encoding import Encoding
 from dagsmith.data.errors import DatasetError
-from dagsmith.data.evaluations import Evaluation, Evaluator
+from dagsmith.data.evaluations import Evaluation, Evaluator, StreamingEvaluator
 from dagsmith.data.formats import FORMATS
 from dagsmith.data.inference import infer_schema
 from dagsmith.data.kind_inference import infer_kinds
@@ -66,6 +66,7 @@ __all__ = [
     "SlotColumn",
     "SparseField",
     "Split",
+    "StreamingEvaluator",
     "TableEvaluator",
     "TableMapping",
     "TimeSplit",

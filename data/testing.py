@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 
-from dagsmith.data.evaluations import Evaluator
+from dagsmith.data.evaluations import Evaluator, StreamingEvaluator
 from dagsmith.space import Architecture
 
 
 def check_evaluator(evaluator: Evaluator, architectures: Sequence[Architecture]) -> None:
-    """Hold an evaluator to what `Evaluator` promises.
+    """Hold an evaluator to what `Evaluator` promises, and to `StreamingEvaluator` if it is one.
 
     Args:
         evaluator: ready to evaluate.
@@ -34,3 +34,10 @@ def check_evaluator(evaluator: Evaluator, architectures: Sequence[Architecture])
             for key, value in values.items():
                 assert math.isfinite(value), f"{name}: {kind} {key!r} is {value}, not a failure"
     assert any(found.metrics for found in evaluations), "nothing could be evaluated"
+    if isinstance(evaluator, StreamingEvaluator):
+        assert not list(evaluator.stream(architectures, 0.0)), "it begins when its time is up"
+        places = dict(evaluator.stream(architectures))
+        assert sorted(places) == list(range(len(architectures))), "not one place per architecture"
+        for place, found in places.items():
+            same = found.architecture.key == architectures[place].key
+            assert same, f"the evaluation at {place} is of another architecture"

@@ -6,12 +6,14 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from dagsmith.search.budget import Budget
 from dagsmith.search.errors import SearchError
 from dagsmith.search.objectives import Objective
 from dagsmith.search.pareto import constrained_ranks
 from dagsmith.search.random_search import filled_up, random_proposals
 from dagsmith.search.record import Record
 from dagsmith.search.sampler import Proposals, SpaceSampler, first_unseen
+from dagsmith.search.surrogate import CostLimit, Costs
 from dagsmith.space import SearchSpace
 
 _TRIES = 16
@@ -49,7 +51,7 @@ class RegularizedEvolutionSampler(SpaceSampler):
     The population is the `population` youngest completed trials, so that every architecture dies
     of age and none survives by a lucky evaluation. With several objectives the tournament is won
     by the lowest domination rank, ties broken at random; what misses its constraints loses against
-    what does not.
+    what does not. With limits on costs a child is never farther beyond them than its parent.
 
     Source: Real, Aggarwal, Huang, Le, "Regularized Evolution for Image Classifier Architecture
     Search", AAAI 2019, arXiv 1802.01548.
@@ -69,14 +71,18 @@ class RegularizedEvolutionSampler(SpaceSampler):
         seed: int | None = None,
         batch: int = 1,
         objectives: tuple[Objective, ...] = (),
+        costs: Costs | None = None,
+        limits: tuple[CostLimit, ...] = (),
     ) -> None:
         super().__init__(space, seed=seed, batch=batch, objectives=objectives)
         self.settings = settings or EvolutionSettings()
+        self._budget = Budget(space, costs, limits)
 
     def propose(self, record: Record, count: int, rng: np.random.Generator) -> Proposals:
         """Return `count` children of tournament winners."""
         if len(record) < self.settings.population:
-            return random_proposals(self.space, record.seen, count, rng)
+            return random_proposals(self.space, record.seen, count, rng, self._budget)
+        record = self._budget.constrained(record)
         genotypes = np.zeros((0, len(self.space.slots)), np.int16)
         keys: tuple[str, ...] = ()
         for attempt in range(_TRIES):
@@ -85,11 +91,13 @@ class RegularizedEvolutionSampler(SpaceSampler):
             parents = self._parents(record, count - len(keys), rng)
             # Around a well-searched parent all near children are known: step further out.
             mutations = self.settings.mutations + attempt // 4
-            children = self.space.mutate(parents, rng, mutations)
+            children = self._budget.mutants(parents, rng, mutations)
             seen = record.seen | frozenset(keys)
             rows, new = first_unseen(self.space, children, seen, count)
             genotypes, keys = np.vstack([genotypes, children[rows]]), keys + new
-        return filled_up(self.space, record.seen, Proposals(genotypes, keys), count, rng)
+        return filled_up(
+            self.space, record.seen, Proposals(genotypes, keys), count, rng, self._budget
+        )
 
     def _parents(self, record: Record, count: int, rng: np.random.Generator) -> NDArray[np.int16]:
         """Winners of `count` tournaments among the youngest, ``[count, slots]``."""

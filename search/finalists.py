@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
 from dagsmith.search.errors import SearchError
+from dagsmith.search.ledger import in_order_of_proposals
 from dagsmith.search.limits import excess
 from dagsmith.search.pareto import crowding_distance, domination_ranks
 from dagsmith.search.record import RecordReader
@@ -82,7 +83,8 @@ def select_finalists(
     reader = RecordReader(space)
     trials = []
     seen: set[str] = set()
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    for trial in in_order_of_proposals(complete):
         genotype = reader.genotype(trial.params)
         if genotype is None or not np.isfinite(trial.values).all():
             continue

@@ -1,5 +1,7 @@
 """What the search loop must know of a study's trials, at a cost that their number does not set."""
 
+from collections.abc import Sequence
+
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
@@ -103,9 +105,24 @@ class Ledger:
         self._interrupted = [
             t for t in self._interrupted if str(t.user_attrs.get(KEY, "")) not in self._keys
         ]
-        return sorted(found.values(), key=lambda t: (round_of(t), t.user_attrs.get(POSITION, 0)))
+        return sorted(found.values(), key=place_of)
 
 
 def round_of(trial: FrozenTrial) -> int:
     """The round of a trial; -1 for one that the loop did not make."""
     return int(trial.user_attrs.get(ROUND, -1))
+
+
+def place_of(trial: FrozenTrial) -> tuple[int, int]:
+    """Its round and its place among the proposals of that round."""
+    return round_of(trial), int(trial.user_attrs.get(POSITION, 0))
+
+
+def in_order_of_proposals(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The search loop's trials as they were proposed; those of others keep their places.
+
+    What was interrupted and evaluated later has a number behind those that were quicker. In this
+    order the trials are those of a search that nothing has interrupted.
+    """
+    ours = iter(sorted((trial for trial in trials if round_of(trial) >= 0), key=place_of))
+    return [next(ours) if round_of(trial) >= 0 else trial for trial in trials]

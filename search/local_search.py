@@ -4,12 +4,14 @@ from typing import final
 
 import numpy as np
 
+from dagsmith.search.budget import Budget
 from dagsmith.search.errors import SearchError
 from dagsmith.search.objectives import Objective
 from dagsmith.search.pareto import constrained_ranks
 from dagsmith.search.random_search import filled_up, random_proposals
 from dagsmith.search.record import Record
 from dagsmith.search.sampler import Proposals, SpaceSampler, first_unseen
+from dagsmith.search.surrogate import CostLimit, Costs
 from dagsmith.space import SearchSpace
 
 
@@ -21,7 +23,8 @@ class LocalSearchSampler(SpaceSampler):
     of the best completed trial are evaluated in random order. As soon as one is better it is the
     best, and its neighbours come. An optimum whose neighbours are all known hands over to the
     next best trial that has an unknown one. With several objectives the best is a random one of the
-    lowest domination rank.
+    lowest domination rank. With limits on costs no neighbour is farther beyond them than the one
+    that it is a neighbour of.
 
     Source: White, Nolen and Savani, "Exploring the Loss Landscape in Neural Architecture Search",
     UAI 2021, arXiv 2005.02960 (there a search starts anew from a random architecture instead).
@@ -32,6 +35,11 @@ class LocalSearchSampler(SpaceSampler):
         seed: seed of all randomness; None draws one.
         batch: proposals made at a time inside a plain Optuna study.
         objectives: the study's objectives.
+        costs: computes costs of populations.
+        limits: budgets for some of them.
+
+    Raises:
+        SearchError: no initial architecture, or limits without `costs`.
 
     Example:
         >>> import optuna
@@ -48,24 +56,28 @@ class LocalSearchSampler(SpaceSampler):
         seed: int | None = None,
         batch: int = 1,
         objectives: tuple[Objective, ...] = (),
+        costs: Costs | None = None,
+        limits: tuple[CostLimit, ...] = (),
     ) -> None:
         if initial < 1:
             raise SearchError(f"initial is {initial}; expected at least 1")
         super().__init__(space, seed=seed, batch=batch, objectives=objectives)
         self.initial = initial
+        self._budget = Budget(space, costs, limits)
 
     def propose(self, record: Record, count: int, rng: np.random.Generator) -> Proposals:
         """Return `count` unknown neighbours of the best."""
         if len(record) < self.initial:
-            return random_proposals(self.space, record.seen, count, rng)
+            return random_proposals(self.space, record.seen, count, rng, self._budget)
+        record = self._budget.constrained(record)
         found = np.zeros((0, len(self.space.slots)), np.int16)
         keys: tuple[str, ...] = ()
         ranks = constrained_ranks(record.quality, record.violation)
         for row in np.lexsort((rng.random(len(ranks)), ranks)):
-            around = rng.permutation(self.space.neighbours(record.genotypes[row]))
+            around = rng.permutation(self._budget.neighbours(record.genotypes[row]))
             seen = record.seen | frozenset(keys)
             rows, new = first_unseen(self.space, around, seen, count - len(keys))
             found, keys = np.vstack([found, around[rows]]), keys + new
             if len(keys) == count:
                 break
-        return filled_up(self.space, record.seen, Proposals(found, keys), count, rng)
+        return filled_up(self.space, record.seen, Proposals(found, keys), count, rng, self._budget)

@@ -1,16 +1,17 @@
 """The search loop: rounds of proposals, each evaluated architecture a trial of the study."""
 
+import math
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 
-from dagsmith.data.evaluations import Evaluation, Evaluator
+from dagsmith.data.evaluations import Evaluation, Evaluator, streamed
 from dagsmith.search.designs import DESIGNS, Design
 from dagsmith.search.drawing_turn import DrawingTurn, DrawnRound
 from dagsmith.search.errors import SearchError
@@ -92,7 +93,7 @@ def run_search(
 
     Round 0 is `first` and then `initial` architectures, random ones by default; every later round
     is `batch` proposals of the sampler, all drawn from the record as it was when the round began,
-    by a generator seeded with (seed, round). Each is evaluated and saved before the next. So the
+    by a generator seeded with (seed, round). Each is saved as soon as it is evaluated. So the
     trials follow from the seed and the evaluations alone: after an interruption the same call goes
     on in the middle of the round, and ends with the trials of an uninterrupted run. Calling again
     with more trials goes on in the same way.
@@ -125,7 +126,9 @@ def run_search(
         first: architectures that are worth knowing in any case, such as hand-made ones; they are
             evaluated before all others, in this order, ``[count, slots]``.
         at_once: architectures that the evaluator is asked for together; one that trains them side
-            by side then has something to do for every core. The trials do not depend on it.
+            by side then has something to do for every core. The trials do not depend on it. What a
+            `StreamingEvaluator` has finished is saved while it works on the others; of another one
+            nothing is known before all of them are evaluated.
         timeout: seconds after which this call begins no further evaluation; what it has begun it
             finishes. Of a study without any evaluation it makes the first in any case.
 
@@ -189,7 +192,7 @@ class _Search:
         """Take up what is orphaned, then what is left of the last round, then draw the next one."""
         patiently(lambda: release_dead_trials(self._study))
         ledger = self._ledger = patiently(lambda: Ledger(self._study))
-        added = 0
+        self._trials, added = trials, 0
         self._read_last_round()
         self._progress("search", ledger.evaluated, trials)
         while ledger.evaluated < trials and not self._late:
@@ -198,10 +201,10 @@ class _Search:
                 self._wait()
                 continue
             left = trials - ledger.evaluated - ledger.in_progress
-            candidates = self._next_candidates(min(self._at_once, left))
+            # Too late for more than the one that is made in any case.
+            candidates = self._next_candidates(1 if self._time_is_up else min(self._at_once, left))
             if candidates:
                 added += self._evaluate(candidates)
-                self._progress("search", ledger.evaluated, trials)
             elif self._exhausted and not ledger.in_progress:
                 break
             elif self._exhausted or not self._draw_next(sizes):
@@ -225,10 +228,18 @@ class _Search:
         )
 
     @property
+    def _seconds_left(self) -> float:
+        if self._timeout is None:
+            return math.inf
+        return self._timeout - (time.perf_counter() - self._began)
+
+    @property
+    def _time_is_up(self) -> bool:
+        return self._seconds_left <= 0
+
+    @property
     def _late(self) -> bool:
-        if self._timeout is None or not self._ledger.evaluated:
-            return False
-        return time.perf_counter() - self._began >= self._timeout
+        return self._time_is_up and self._ledger.evaluated > 0
 
     def _show(self, *, final: bool = False) -> None:
         pages = self._pages
@@ -236,15 +247,14 @@ class _Search:
             patiently(lambda: pages.update(final=final))
 
     def _next_candidates(self, count: int) -> list[Candidate]:
-        """Orphans, or else proposals that nobody has taken: the first ones for who is alone."""
-        orphans = self._ledger.orphans[:count]
-        if orphans:
-            return [self._writer.again(orphan) for orphan in orphans]
-        free = [each for each in self._candidates if not self._ledger.claimed(each.key)]
-        self._candidates = free
+        """Orphans, then proposals that nobody has taken: the first ones for who is alone."""
+        orphans = [self._writer.again(orphan) for orphan in self._ledger.orphans[:count]]
+        self._candidates = [c for c in self._candidates if not self._ledger.claimed(c.key)]
+        taken = {orphan.key for orphan in orphans}
+        free = [candidate for candidate in self._candidates if candidate.key not in taken]
         # Workers that finish together would all reach for the same ones.
         first = _PLACE % len(free) if free and self._ledger.others_running else 0
-        return (free[first:] + free[:first])[:count]
+        return (orphans + free[first:] + free[:first])[:count]
 
     def _read_last_round(self) -> int:
         """Take over the last round as the study has it; return its number, -1 if there is none."""
@@ -319,21 +329,18 @@ class _Search:
                 if self._ledger.claimed(candidate.key, trial):
                     # Two workers were quick; the one with the lower trial goes on.
                     del begun[trial]
-                    self._give_way(trial)
-            evaluations = self._ask_evaluator(begun) if begun else []
-            for trial, evaluation in zip(list(begun), evaluations, strict=True):
-                added += self._finish(trial, begun[trial], evaluation)
-                del begun[trial]
+                    self._release(trial, "another worker evaluates the same architecture")
+            if begun:
+                added = self._ask_evaluator(begun)
         except BaseException as error:
             for trial in begun:
                 with suppress(*LOST):
                     self._writer.interrupt(trial, f"{type(error).__name__}: {error}".rstrip(": "))
             raise
-        self._refresh()
         return added
 
-    def _give_way(self, trial: int) -> None:
-        reason = "another worker evaluates the same architecture"
+    def _release(self, trial: int, reason: str) -> None:
+        """Leave the trial's architecture to whoever takes it up."""
         patiently(lambda: self._writer.interrupt(trial, reason))
         self._refresh()
 
@@ -360,19 +367,43 @@ class _Search:
     def _refresh(self) -> None:
         patiently(self._ledger.refresh)
 
-    def _ask_evaluator(self, begun: Mapping[int, Candidate]) -> list[Evaluation]:
-        began = time.perf_counter()
-        try:
-            with ExitStack() as beating:
-                for trial in begun:
-                    beating.enter_context(self._writer.heartbeat(trial))
-                evaluations = self._evaluator.evaluate(
-                    [candidate.architecture for candidate in begun.values()]
-                )
-        finally:
-            self._evaluating += time.perf_counter() - began
-        if len(evaluations) != len(begun):
-            raise SearchError(
-                f"the evaluator gave {len(evaluations)} evaluations; expected {len(begun)}"
-            )
-        return evaluations
+    def _ask_evaluator(self, begun: dict[int, Candidate]) -> int:
+        """Evaluate trials, and take each out of `begun` as it ends; return how many were saved."""
+        trials, added = list(begun), 0
+        nets = [candidate.architecture for candidate in begun.values()]
+        in_any_case = len(trials) == 1 and not self._ledger.evaluated
+        until = math.inf if in_any_case else time.time() + self._seconds_left
+        with ExitStack() as stack:
+            for trial in trials:
+                stack.enter_context(self._writer.heartbeat(trial))
+            stream = stack.enter_context(closing(streamed(self._evaluator, nets, until)))
+            for place, evaluation in self._watched(stream):
+                trial = trials[place]
+                added += self._finish(trial, begun[trial], evaluation)
+                del begun[trial]
+                self._refresh()
+                self._progress("search", self._ledger.evaluated, self._trials)
+        # The clock that `until` means may be set, or run while the machine sleeps: with some of
+        # them evaluated, what is missing was late.
+        late = until < math.inf and (self._time_is_up or len(begun) < len(trials))
+        if begun and not late:
+            done = len(trials) - len(begun)
+            raise SearchError(f"the evaluator gave {done} evaluations; expected {len(trials)}")
+        for trial in list(begun):
+            self._release(trial, "time was up before it began")
+            del begun[trial]
+        return added
+
+    def _watched(
+        self, stream: Iterator[tuple[int, Evaluation]]
+    ) -> Iterator[tuple[int, Evaluation]]:
+        """The same, with a clock that runs while the evaluator works."""
+        while True:
+            began = time.perf_counter()
+            try:
+                found = next(stream, None)
+            finally:
+                self._evaluating += time.perf_counter() - began
+            if found is None:
+                return
+            yield found

@@ -6,12 +6,14 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from dagsmith.search.budget import Budget
 from dagsmith.search.errors import SearchError
 from dagsmith.search.objectives import Objective
 from dagsmith.search.pareto import constrained_ranks
 from dagsmith.search.random_search import filled_up, random_proposals
 from dagsmith.search.record import Record
 from dagsmith.search.sampler import Proposals, SpaceSampler, first_unseen
+from dagsmith.search.surrogate import CostLimit, Costs
 from dagsmith.search.temperature import SCHEDULES, Schedule, temperature
 from dagsmith.space import Genotypes, SearchSpace
 from dagsmith.space.errors import nearest
@@ -58,7 +60,8 @@ class MetropolisWalkSampler(SpaceSampler):
     The plain counterpart of `MetropolisHastingsSampler`, to see what the predictor adds. The chains
     follow from the record alone: the i-th trial after the initial ones belongs to chain i modulo
     their number, and is accepted with ``min(1, exp((s' - s) / T_i))`` by a draw seeded by i. With
-    several objectives s is minus the domination rank.
+    several objectives s is minus the domination rank. With limits on costs a mutant is never
+    farther beyond them than what it is a mutant of.
 
     Args:
         space: the search space.
@@ -66,6 +69,8 @@ class MetropolisWalkSampler(SpaceSampler):
         seed: seed of all randomness; None draws one.
         batch: proposals made at a time inside a plain Optuna study.
         objectives: the study's objectives.
+        costs: computes costs of populations.
+        limits: budgets for some of them.
 
     Example:
         >>> import optuna
@@ -82,15 +87,19 @@ class MetropolisWalkSampler(SpaceSampler):
         seed: int | None = None,
         batch: int = 1,
         objectives: tuple[Objective, ...] = (),
+        costs: Costs | None = None,
+        limits: tuple[CostLimit, ...] = (),
     ) -> None:
         super().__init__(space, seed=seed, batch=batch, objectives=objectives)
         self.settings = settings or MetropolisWalkSettings()
+        self._budget = Budget(space, costs, limits)
 
     def propose(self, record: Record, count: int, rng: np.random.Generator) -> Proposals:
         """Return a mutant of each of the next `count` chains."""
         settings = self.settings
         if len(record) < settings.initial:
-            return random_proposals(self.space, record.seen, count, rng)
+            return random_proposals(self.space, record.seen, count, rng, self._budget)
+        record = self._budget.constrained(record)
         turns = (len(record) - settings.initial + np.arange(count)) % settings.chains
         current = self._current(record)[turns]
         found = np.zeros((0, len(self.space.slots)), np.int16)
@@ -98,13 +107,13 @@ class MetropolisWalkSampler(SpaceSampler):
         for attempt in range(_TRIES):
             if len(keys) == count:
                 break
-            mutants = self.space.mutate(
+            mutants = self._budget.mutants(
                 current[len(keys) :], rng, settings.mutations + attempt // 4
             )
             seen = record.seen | frozenset(keys)
             rows, new = first_unseen(self.space, mutants, seen, count - len(keys))
             found, keys = np.vstack([found, mutants[rows]]), keys + new
-        return filled_up(self.space, record.seen, Proposals(found, keys), count, rng)
+        return filled_up(self.space, record.seen, Proposals(found, keys), count, rng, self._budget)
 
     def _current(self, record: Record) -> Genotypes:
         """Where each chain stands after all trials of the record, ``[chains, slots]``."""

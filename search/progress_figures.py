@@ -38,7 +38,7 @@ def figure_progress(
     """Best value so far, over every value, against the number of evaluations or against seconds.
 
     Args:
-        trials: records in the order of their evaluation.
+        trials: records in the order of their proposals.
         metric: the first objective.
         against: ``"evaluations"`` or ``"seconds"``.
         larger: whether larger values are better; None goes by the metric's name.
@@ -50,6 +50,9 @@ def figure_progress(
         raise ValueError(f"against is {against!r}; expected 'evaluations' or 'seconds'")
     done = measured(trials, metric)
     by_count = against == "evaluations"
+    if not by_count:
+        # Side by side, what was proposed later may end earlier.
+        done.sort(key=lambda t: t["elapsed_s"])
     x = [float(t["number"] + 1) if by_count else t["elapsed_s"] for t in done]
     y = [t["metrics"][metric] for t in done]
     upwards = larger_is_better(metric) if larger is None else larger

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 from dagsmith.search.coverage import covering_rows
 from dagsmith.search.designs import Design, designed_proposals
 from dagsmith.search.drawing_turn import DrawnRound
-from dagsmith.search.ledger import round_of
+from dagsmith.search.ledger import in_order_of_proposals, round_of
 from dagsmith.search.limits import excess
 from dagsmith.search.record import (
     ARCHITECTURE,
@@ -91,7 +91,7 @@ class Proposing:
             trials: all trials of the study.
         """
         earlier = [trial for trial in trials if round_of(trial) < number]
-        return DrawnRound(number, self._propose(earlier, number, size))
+        return DrawnRound(number, self._propose(in_order_of_proposals(earlier), number, size))
 
     def candidates(self, drawn: DrawnRound, claimed: Callable[[str], bool]) -> list[Candidate]:
         """Proposals as trials to be; those whose key is `claimed` are left out."""

@@ -1,27 +1,61 @@
 """Random search: architectures drawn by the slots' weights, none twice."""
 
+from collections.abc import Sequence
 from typing import final
 
 import numpy as np
 
+from dagsmith.search.budget import Budget
+from dagsmith.search.objectives import Objective
 from dagsmith.search.record import Record
 from dagsmith.search.sampler import Proposals, SpaceSampler, first_unseen
+from dagsmith.search.surrogate import CostLimit, Costs
 from dagsmith.space import SearchSpace
 
 _TRIES = 32
+_POOL = 2048
+"""Architectures drawn where there is a budget, which few of them may meet."""
 
 
 @final
 class RandomArchitectureSampler(SpaceSampler):
-    """Draws each slot by its weights, and never an architecture that was seen before."""
+    """Draws each slot by its weights, and never an architecture that was seen before.
+
+    With limits on costs it takes those of many that are within them, or else the nearest.
+
+    Args:
+        space: the search space.
+        seed: seed of all randomness; None draws one.
+        batch: proposals made at a time inside a plain Optuna study.
+        objectives: the study's objectives.
+        costs: computes costs of populations.
+        limits: budgets for some of them.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        seed: int | None = None,
+        batch: int = 8,
+        objectives: Sequence[Objective] = (),
+        costs: Costs | None = None,
+        limits: Sequence[CostLimit] = (),
+    ) -> None:
+        super().__init__(space, seed=seed, batch=batch, objectives=objectives)
+        self._budget = Budget(space, costs, limits)
 
     def propose(self, record: Record, count: int, rng: np.random.Generator) -> Proposals:
         """Return `count` random proposals."""
-        return random_proposals(self.space, record.seen, count, rng)
+        return random_proposals(self.space, record.seen, count, rng, self._budget)
 
 
 def random_proposals(
-    space: SearchSpace, seen: frozenset[str], count: int, rng: np.random.Generator
+    space: SearchSpace,
+    seen: frozenset[str],
+    count: int,
+    rng: np.random.Generator,
+    budget: Budget | None = None,
 ) -> Proposals:
     """Draw up to `count` new architectures; fewer if random draws find no more.
 
@@ -30,7 +64,13 @@ def random_proposals(
         seen: canonical keys that must not come again.
         count: how many are wanted.
         rng: source of randomness.
+        budget: those of many that are within it are taken, or else the nearest; None is none.
     """
+    if budget is not None and budget.limits:
+        pool = space.sample(max(_POOL, count), rng)
+        pool = pool[np.argsort(budget.excess(pool), kind="stable")]
+        rows, new = first_unseen(space, pool, seen, count)
+        return filled_up(space, seen, Proposals(pool[rows], new), count, rng)
     found = np.zeros((0, len(space.slots)), np.int16)
     keys: tuple[str, ...] = ()
     tried = np.zeros(0, np.uint64)
@@ -57,6 +97,7 @@ def filled_up(
     found: Proposals,
     count: int,
     rng: np.random.Generator,
+    budget: Budget | None = None,
 ) -> Proposals:
     """Proposals, and random ones beside them where they are fewer than wanted.
 
@@ -66,9 +107,10 @@ def filled_up(
         found: what there is, without predictions.
         count: how many are wanted.
         rng: source of randomness.
+        budget: which the random ones keep to if they can; None is none.
     """
     missing = count - len(found)
     if missing <= 0:
         return found
-    rest = random_proposals(space, seen | frozenset(found.keys), missing, rng)
+    rest = random_proposals(space, seen | frozenset(found.keys), missing, rng, budget)
     return Proposals(np.vstack([found.genotypes, rest.genotypes]), found.keys + rest.keys)

@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dagsmith.search.component_ranking import LEAST, ComponentRanking, rank_by_component
 from dagsmith.search.errors import SearchError
+from dagsmith.search.ledger import in_order_of_proposals
 from dagsmith.search.record import ARCHITECTURE, PREDICTED, PREDICTED_STD, ROUND, RecordReader
 from dagsmith.search.study import study_objectives
 from dagsmith.space import Architecture, SearchSpace
@@ -98,7 +99,9 @@ class RankTracker:
                 float(trial.values[column]),
                 _architecture(trial, reader),
             )
-            for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            for trial in in_order_of_proposals(
+                study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            )
             if PREDICTED + objective in trial.user_attrs
         ]
         return RankTracker(forecasts, larger_is_better=objectives[column].direction == "maximize")

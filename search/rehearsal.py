@@ -19,6 +19,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from dagsmith.search.quiet import quiet
+from dagsmith.search.random_search import filled_up
 from dagsmith.search.record import COST, RecordReader, evaluated
 from dagsmith.search.sampler import Proposals
 from dagsmith.search.surrogate import CostLimit
@@ -52,7 +53,8 @@ def rehearse(
     """Ask `sampler` for `count` architectures that were not evaluated before.
 
     A proposal whose architecture is known is answered with its known values, in the copy, and asked
-    again; after 20 answers per proposal the last one is mutated until it is new.
+    again; after 20 answers per proposal the last one is mutated until it is new. Where its mutants
+    are all known the rest is drawn at random: another part of the space may have more to offer.
 
     Args:
         sampler: a fresh sampler of Optuna.
@@ -60,7 +62,7 @@ def rehearse(
         trials: the record; those without all slots are left out.
         directions: of the study.
         count: how many proposals are wanted.
-        rng: source of randomness for the mutations.
+        rng: source of randomness for mutations and random proposals.
         limits: on costs; Optuna's samplers see them as constraints on the trials so far.
     """
     space = reader.space
@@ -108,7 +110,8 @@ def rehearse(
         keys.append(key)
         notes.append(dict(copy.get_trials(deepcopy=False)[asked.number].system_attrs))
     table = np.array(genotypes, np.int16).reshape(len(genotypes), len(space.slots))
-    return Rehearsed(Proposals(table, tuple(keys)), tuple(notes))
+    found = filled_up(space, frozenset(known), Proposals(table, tuple(keys)), count, rng)
+    return Rehearsed(found, (*notes, *({} for _ in found.keys[len(keys) :])))
 
 
 def _constraints(trial: FrozenTrial, limits: Sequence[CostLimit]) -> dict[str, float] | None:

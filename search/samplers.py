@@ -58,6 +58,8 @@ def _walk(order: _Order) -> BaseSampler:
         seed=order.seed,
         batch=order.batch,
         objectives=order.objectives,
+        costs=order.costs,
+        limits=order.limits,
     )
 
 
@@ -68,6 +70,8 @@ def _local(order: _Order) -> BaseSampler:
         seed=order.seed,
         batch=order.batch,
         objectives=order.objectives,
+        costs=order.costs,
+        limits=order.limits,
     )
 
 
@@ -78,6 +82,8 @@ def _evolution(order: _Order) -> BaseSampler:
         seed=order.seed,
         batch=order.batch,
         objectives=order.objectives,
+        costs=order.costs,
+        limits=order.limits,
     )
 
 
@@ -87,7 +93,9 @@ SAMPLERS: dict[str, Callable[[_Order], BaseSampler]] = {
     "mh-walk": _walk,
     "evolution": _evolution,
     "local": _local,
-    "random": lambda order: RandomArchitectureSampler(order.space, seed=order.seed),
+    "random": lambda order: RandomArchitectureSampler(
+        order.space, seed=order.seed, costs=order.costs, limits=order.limits
+    ),
     "tpe": lambda order: optuna.samplers.TPESampler(
         seed=order.seed, n_startup_trials=order.initial
     ),
@@ -131,12 +139,13 @@ def make_sampler(
         batch: proposals made at a time.
         objectives: the study's objectives.
         predictor: makes the predictor of ``"mh"`` and ``"mh-pareto"``; None is dagsmith's GNN.
-        costs: computes costs of populations, for these two.
-        limits: soft limits on costs, for these two; Optuna's own samplers see limits as constraints
-            on the trials, which `run_search` gives them.
+        costs: computes costs of populations, for dagsmith's own.
+        limits: on costs, soft ones for these two; the others of dagsmith propose what is within if
+            they can. Optuna's samplers see limits as constraints on the trials, which `run_search`
+            gives them.
 
     Raises:
-        SearchError: an unknown name.
+        SearchError: an unknown name, or limits without `costs`.
 
     Example:
         >>> from dagsmith.space import nasrec_small

@@ -9,7 +9,7 @@ class TrialRecord(TypedDict):
     """What the report needs to know of one trial of the study.
 
     Attributes:
-        number: its place in the order of evaluations, from 0.
+        number: its place in the order of proposals, from 0.
         state: ``"complete"``, or ``"failed"`` when it has no metrics.
         round: the round of the search loop that proposed it.
         key: canonical key of the architecture.

@@ -7,6 +7,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from dagsmith.search.ledger import in_order_of_proposals
 from dagsmith.search.objectives import Objective
 from dagsmith.search.pareto import pareto_front
 from dagsmith.search.record import (
@@ -37,9 +38,9 @@ class Trials:
     def __init__(self, study: optuna.Study, objectives: Sequence[Objective]) -> None:
         self.objectives = tuple(objectives)
         self.quality = self.objectives[0]
-        self.finished = [
-            t for t in study.get_trials(deepcopy=False) if evaluated(t) and KEY in t.user_attrs
-        ]
+        self.finished = in_order_of_proposals(
+            [t for t in study.get_trials(deepcopy=False) if evaluated(t) and KEY in t.user_attrs]
+        )
         self.complete = [t for t in self.finished if t.state == TrialState.COMPLETE]
         self._by_number = {trial.number: trial for trial in self.finished}
         self._place = {trial.number: place for place, trial in enumerate(self.finished)}
@@ -53,7 +54,7 @@ class Trials:
         return [known[key] for key in keys if key in known]
 
     def place(self, trial: FrozenTrial) -> int:
-        """Its place in the order of evaluations, from 0.
+        """Its place in the order of proposals, from 0.
 
         Optuna's own number also counts trials that were interrupted, and would make the result of
         a resumed search another one.

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from dagsmith.space import Architecture
 from dagsmith.supernet.inputs import pick_device
 from dagsmith.supernet.metrics import MetricError, click_metrics
 from dagsmith.supernet.network import Network
-from dagsmith.supernet.quiet_workers import quiet_workers
 from dagsmith.supernet.recipes import Recipe
 from dagsmith.supernet.scratch import predict, train_scratch
+from dagsmith.supernet.side_by_side import side_by_side
 from dagsmith.supernet.train_supernet import TrainingError
 from dagsmith.supernet.warm_start import warm_start
 
@@ -50,17 +51,30 @@ class CandidateTraining:
     table: NDArray[np.float32] | None
     device: str
 
-    def evaluate(self, architectures: Sequence[Architecture], jobs: int) -> list[Evaluation]:
-        """Train and score each, `jobs` at a time; one whose loss is not finite has a `failure`."""
+    def stream(
+        self, architectures: Sequence[Architecture], jobs: int, until: float = math.inf
+    ) -> Iterator[tuple[int, Evaluation]]:
+        """Train and score each, `jobs` at a time; one whose loss is not finite has a `failure`.
+
+        Yields places and evaluations, those that end first first; see `StreamingEvaluator`.
+        """
         jobs = max(1, min(jobs, len(architectures)))
         threads = max(1, torch.get_num_threads() // jobs)
-        with quiet_workers():
-            return list(
-                joblib.Parallel(n_jobs=jobs)(
-                    joblib.delayed(self.evaluate_one)(architecture, threads)
-                    for architecture in architectures
-                )
-            )
+        calls = (
+            joblib.delayed(self._evaluate_until)(architecture, threads, place, until)
+            for place, architecture in enumerate(architectures)
+        )
+        with closing(side_by_side(calls, jobs)) as finished:
+            for place, evaluation in finished:
+                if evaluation is not None:
+                    yield place, evaluation
+
+    def _evaluate_until(
+        self, architecture: Architecture, threads: int, place: int, until: float
+    ) -> tuple[int, Evaluation | None]:
+        """`evaluate_one`, unless it is too late: only who begins it knows when that is."""
+        late = time.time() >= until
+        return place, None if late else self.evaluate_one(architecture, threads)
 
     def evaluate_one(self, architecture: Architecture, threads: int) -> Evaluation:
         """Train and score one on so many threads."""

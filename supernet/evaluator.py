@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dagsmith.data import Dataset, Split
-from dagsmith.data.evaluations import Evaluation
+from dagsmith.data.evaluations import Evaluation, in_order, one_by_one
 from dagsmith.space import Architecture
 from dagsmith.supernet.analog import Analog
 from dagsmith.supernet.inputs import to_tensors
@@ -83,7 +83,13 @@ class SupernetEvaluator:
 
     def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
         """Score each architecture; one whose scores are not finite gets a `failure`."""
-        return [self._evaluate(architecture) for architecture in architectures]
+        return in_order(self.stream(architectures))
+
+    def stream(
+        self, architectures: Sequence[Architecture], until: float = math.inf
+    ) -> Iterator[tuple[int, Evaluation]]:
+        """The same, each when it is scored: `dagsmith.data.StreamingEvaluator`."""
+        return one_by_one(self._evaluate, architectures, until)
 
     @torch.inference_mode()
     def _evaluate(self, architecture: Architecture) -> Evaluation:

@@ -4,11 +4,12 @@ On a log that is small enough to be passed a few times per candidate, nothing th
 favour one candidate over another: no weights, and no embeddings of another model.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dagsmith.data import Dataset
-from dagsmith.data.evaluations import Evaluation
+from dagsmith.data.evaluations import Evaluation, in_order
 from dagsmith.space import Architecture
 from dagsmith.supernet.candidate_training import CandidateTraining
 from dagsmith.supernet.recipes import Recipe
@@ -67,4 +68,10 @@ class FewEpochsEvaluator:
 
     def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
         """Train and score each architecture; one whose loss is not finite gets a `failure`."""
-        return self._training.evaluate(architectures, self.jobs)
+        return in_order(self.stream(architectures))
+
+    def stream(
+        self, architectures: Sequence[Architecture], until: float = math.inf
+    ) -> Iterator[tuple[int, Evaluation]]:
+        """The same, each when it is finished: `dagsmith.data.StreamingEvaluator`."""
+        return self._training.stream(architectures, self.jobs, until)

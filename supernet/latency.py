@@ -1,7 +1,9 @@
 """Measured latency: how long the real model takes on this machine."""
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from statistics import median
 
@@ -9,7 +11,7 @@ import numpy as np
 import torch
 
 from dagsmith.data import SparseField
-from dagsmith.data.evaluations import Evaluation, Evaluator
+from dagsmith.data.evaluations import Evaluation, Evaluator, in_order, streamed
 from dagsmith.space import Architecture, SpaceError
 from dagsmith.supernet.inputs import pick_device
 from dagsmith.supernet.network import Network
@@ -89,15 +91,21 @@ class WithLatency:
 
     def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
         """Evaluate each architecture, and time those that did not fail."""
-        return [
-            evaluation
-            if evaluation.failure
-            else replace(
-                evaluation,
-                costs={
-                    **evaluation.costs,
-                    "cpu_latency_ns": self._latency.latency_ns(evaluation.architecture),
-                },
-            )
-            for evaluation in self._evaluator.evaluate(architectures)
-        ]
+        return in_order(self.stream(architectures))
+
+    def stream(
+        self, architectures: Sequence[Architecture], until: float = math.inf
+    ) -> Iterator[tuple[int, Evaluation]]:
+        """The same, each when it is evaluated: `dagsmith.data.StreamingEvaluator`.
+
+        All are timed first, because others that train beside it would slow a model down.
+        """
+        taken: list[float] = []
+        for architecture in architectures:
+            if time.time() >= until:
+                return
+            taken.append(self._latency.latency_ns(architecture))
+        with closing(streamed(self._evaluator, architectures, until)) as found:
+            for place, evaluation in found:
+                costs = {**evaluation.costs, "cpu_latency_ns": taken[place]}
+                yield place, evaluation if evaluation.failure else replace(evaluation, costs=costs)

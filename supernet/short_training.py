@@ -5,7 +5,8 @@ in every good model. So a candidate may begin with those of a model that is trai
 train them on: a short training then ranks candidates much as a whole one does.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dagsmith.data import Dataset
-from dagsmith.data.evaluations import Evaluation
+from dagsmith.data.evaluations import Evaluation, in_order
 from dagsmith.space import Architecture
 from dagsmith.supernet.candidate_training import CandidateTraining
 from dagsmith.supernet.field_widths import field_widths
@@ -124,4 +125,10 @@ class ShortTrainingEvaluator:
 
     def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
         """Train and score each architecture; one whose loss is not finite gets a `failure`."""
-        return self._training.evaluate(architectures, self.jobs)
+        return in_order(self.stream(architectures))
+
+    def stream(
+        self, architectures: Sequence[Architecture], until: float = math.inf
+    ) -> Iterator[tuple[int, Evaluation]]:
+        """The same, each when it is finished: `dagsmith.data.StreamingEvaluator`."""
+        return self._training.stream(architectures, self.jobs, until)

@@ -1,4 +1,6 @@
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -60,3 +62,36 @@ def test_an_evaluator_that_keeps_its_promise() -> None:
 def test_a_broken_promise_is_named(wrong: str) -> None:
     with pytest.raises(AssertionError, match=wrong):
         check_evaluator(Size(wrong), ARCHITECTURES)
+
+
+class Streaming(Size):
+    """The same, one by one, with one thing wrong."""
+
+    def stream(
+        self, architectures: Sequence[Architecture], until: float = math.inf
+    ) -> Iterator[tuple[int, Evaluation]]:
+        pairs = list(enumerate(self.evaluate(architectures)))[::-1]
+        if self.wrong == "is of another architecture":
+            pairs = [(len(pairs) - 1 - place, found) for place, found in pairs]
+        if self.wrong == "not one place per architecture":
+            del pairs[0]
+        late = time.time() >= until and self.wrong != "begins when its time is up"
+        yield from [] if late else pairs
+
+
+def test_a_stream_that_keeps_its_promise() -> None:
+    check_evaluator(Streaming(), ARCHITECTURES)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "is of another architecture",
+        "not one place per architecture",
+        "begins when its time is up",
+        "another fidelity",
+    ],
+)
+def test_a_broken_promise_of_a_stream_is_named(wrong: str) -> None:
+    with pytest.raises(AssertionError, match=wrong):
+        check_evaluator(Streaming(wrong), ARCHITECTURES)

@@ -71,6 +71,37 @@ def test_a_budget_that_nothing_meets_is_said_with_the_nearest(space: SearchSpace
         check_limits(space, flops, [CostLimit("flop", 10.0)])
 
 
+@pytest.mark.parametrize("name", ["evolution", "local", "mh-walk", "random"])
+def test_samplers_that_predict_nothing_propose_what_is_within(
+    space: SearchSpace, evaluator: type, name: str
+) -> None:
+    every = flops(space.decode_many(space.sample(500, np.random.default_rng(1))))["flops"]
+    limit = CostLimit("flops", float(np.quantile(every, 0.3)))
+    study = open_study(
+        optuna.storages.InMemoryStorage(), name, space, (Objective("logloss", "minimize"),)
+    )
+    # Hand-made models may be beyond the budget, and as good as they like.
+    dear = space.sample(200, np.random.default_rng(2))
+    dear = dear[np.argsort(flops(space.decode_many(dear))["flops"])[-4:]]
+    run_search(
+        study,
+        space,
+        evaluator(),
+        sampler=lambda seed: make_sampler(
+            name, space, seed, initial=12, costs=flops, limits=(limit,)
+        ),
+        trials=60,
+        initial=12,
+        costs=flops,
+        limits=(limit,),
+        first=dear,
+    )
+    proposed = [t for t in study.trials if t.user_attrs["round"] > 0]
+    assert len(proposed) >= 40
+    over = [t.user_attrs[COST + "flops"] > limit.limit for t in proposed]
+    assert np.mean(over) <= 0.1
+
+
 @pytest.mark.parametrize("name", ["nsga2", "mh"])
 def test_samplers_stay_within_a_budget(
     space: SearchSpace, evaluator: type, predictor: object, name: str

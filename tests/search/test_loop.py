@@ -1,9 +1,11 @@
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -478,3 +480,135 @@ def test_asked_for_several_at_once_the_trials_are_the_same(
     assert asked[4] == 4
     assert sum(asked) == 25 + 4
     assert story(together) == story(alone)
+
+
+class SideBySide:
+    """Evaluates as four workers would whose last one is always the first to finish."""
+
+    fidelity = "table"
+
+    def __init__(self, table: Evaluator, interrupted_after: float = math.inf) -> None:
+        self._table, self._left = table, interrupted_after
+        self.asked: list[int] = []
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+        raise AssertionError("a search asks for a stream where it can have one")
+
+    def stream(
+        self, architectures: Sequence[Architecture], until: float = math.inf
+    ) -> Iterator[tuple[int, Evaluation]]:
+        self.asked.append(len(architectures))
+        for first in range(0, len(architectures), 4):
+            if time.time() >= until:
+                return
+            for place in reversed(range(first, min(first + 4, len(architectures)))):
+                if not self._left:
+                    raise KeyboardInterrupt
+                self._left -= 1
+                yield place, self._table.evaluate([architectures[place]])[0]
+
+
+def searched_side_by_side(
+    storage: BaseStorage,
+    space: SearchSpace,
+    evaluator: Evaluator,
+    *,
+    trials: int = 26,
+    at_once: int = 8,
+    timeout: float | None = None,
+    told: Callable[[int], None] | None = None,
+) -> optuna.Study:
+    study = open_study(storage, "a", space, (Objective("logloss", "minimize"),))
+    run_search(
+        study,
+        space,
+        evaluator,
+        # It ages its population: a record in another order would breed other children.
+        sampler=lambda seed: make_sampler("evolution", space, seed, initial=8),
+        trials=trials,
+        initial=10,
+        batch=8,
+        at_once=at_once,
+        timeout=timeout,
+        progress=lambda stage, done, total: told(done) if told else None,
+    )
+    return study
+
+
+def as_proposed(study: optuna.Study) -> list[tuple[object, ...]]:
+    """Its story, in the order of proposals."""
+    return sorted(story(study), key=lambda trial: (trial[3]["round"], trial[3]["position"]))  # type: ignore[index]
+
+
+def test_whatever_ends_first_the_trials_are_the_same_and_each_is_told_of(
+    space: SearchSpace, evaluator: Callable
+) -> None:
+    told: list[int] = []
+    alone = searched_side_by_side(in_memory(), space, evaluator(fail=[3]), at_once=1)
+    streamed = searched_side_by_side(
+        in_memory(), space, SideBySide(evaluator(fail=[3])), told=told.append
+    )
+    assert story(streamed) == story(alone)
+    assert told == list(range(27))
+
+
+@pytest.mark.parametrize("finished", [7, 13])
+def test_an_interruption_loses_no_candidate_that_was_finished(
+    finished: int, space: SearchSpace, evaluator: Callable
+) -> None:
+    storage = in_memory()
+    with pytest.raises(KeyboardInterrupt):
+        searched_side_by_side(storage, space, SideBySide(evaluator(), finished))
+    study = optuna.load_study(study_name="a", storage=storage)
+    states = [trial.state for trial in study.trials]
+    assert states.count(TrialState.COMPLETE) == finished
+    assert TrialState.RUNNING not in states
+    table = evaluator()
+    resumed = searched_side_by_side(storage, space, SideBySide(table))
+    assert len(table.calls) == 26 - finished
+    whole = searched_side_by_side(in_memory(), space, evaluator(), at_once=1)
+    assert as_proposed(resumed) == story(whole)
+
+
+def test_what_is_queued_when_time_is_up_is_evaluated_by_the_next_call(
+    monkeypatch: pytest.MonkeyPatch, space: SearchSpace, evaluator: Callable
+) -> None:
+    now = 0.0
+    for clock in ("time", "perf_counter"):
+        monkeypatch.setattr(f"dagsmith.search.loop.time.{clock}", lambda: now)
+
+    def two_seconds(call: int) -> None:
+        nonlocal now
+        now += 2
+
+    storage = in_memory()
+    first = SideBySide(evaluator(after=two_seconds))
+    study = searched_side_by_side(storage, space, first, timeout=5)
+    # The first four end after eight seconds, and the next four do not begin.
+    assert len(story(study)) == 4
+    assert [t.user_attrs["interrupted"] for t in study.trials[4:]] == [
+        "time was up before it began"
+    ] * 4
+    resumed = searched_side_by_side(storage, space, SideBySide(evaluator()))
+    whole = searched_side_by_side(in_memory(), space, evaluator(), at_once=1)
+    assert story(resumed) == story(whole)
+    # Without any time, what is made in any case is one.
+    none = SideBySide(evaluator(after=two_seconds))
+    assert len(story(searched_side_by_side(in_memory(), space, none, timeout=0))) == 1
+    assert none.asked == [1]
+
+
+def test_a_stream_that_leaves_something_out_is_an_error(
+    space: SearchSpace, evaluator: Callable
+) -> None:
+    class Forgetful(SideBySide):
+        def stream(
+            self, architectures: Sequence[Architecture], until: float = math.inf
+        ) -> Iterator[tuple[int, Evaluation]]:
+            return super().stream(architectures[:-1], until)
+
+    with pytest.raises(SearchError, match="the evaluator gave 7 evaluations; expected 8"):
+        searched_side_by_side(in_memory(), space, Forgetful(evaluator()))
+    # With a limit of time, too, when it evaluates nothing at all.
+    with pytest.raises(SearchError, match="the evaluator gave 0 evaluations; expected 1"):
+        searched_side_by_side(in_memory(), space, Forgetful(evaluator()), at_once=1, timeout=9e9)

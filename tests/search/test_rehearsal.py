@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import optuna
@@ -6,7 +7,7 @@ import pytest
 
 from dagsmith.search import RecordReader, make_sampler
 from dagsmith.search.rehearsal import rehearse
-from dagsmith.space import SearchSpace
+from dagsmith.space import ParameterSpace, SearchSpace
 
 OPTUNAS = ("tpe", "nsga2", "nsga3", "qmc", "bruteforce", "gp")
 
@@ -82,3 +83,32 @@ def test_generations_of_nsga2_are_carried_in_the_notes(
         np.random.default_rng(0),
     )
     assert all(any("generation" in name for name in notes) for notes in rehearsed.notes)
+
+
+@pytest.mark.parametrize("name", ["tpe", "nsga2", "qmc"])
+def test_neighbours_that_are_all_known_are_not_the_end_of_a_space(name: str) -> None:
+    space = ParameterSpace({f"p{slot}": (0, 1, 2, 3) for slot in range(4)})
+    study = optuna.create_study()
+    left = []
+    for place, codes in enumerate(product(range(4), repeat=4)):
+        # Eleven of 256 are left, far from each other.
+        if place % 23 == 7:
+            left.append(space.decode(np.array(codes, np.int16)).key)
+            continue
+        study.add_trial(
+            optuna.create_trial(
+                params=space.to_params(np.array(codes, np.int16)),
+                distributions=dict(space.distributions()),
+                value=float(sum(codes)),
+            )
+        )
+    rehearsed = rehearse(
+        make_sampler(name, space, 0, initial=10),
+        RecordReader(space),
+        study.trials,
+        study.directions,
+        16,
+        np.random.default_rng(0),
+    )
+    assert sorted(rehearsed.proposals.keys) == sorted(left)
+    assert len(rehearsed.notes) == len(left)

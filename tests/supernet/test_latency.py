@@ -1,4 +1,5 @@
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -57,6 +58,33 @@ def test_evaluations_get_their_latency_unless_they_failed(
     assert first.costs["cpu_latency_ns"] > 0
     assert second.failure == "no"
     assert not second.costs
+
+
+def test_what_is_evaluated_side_by_side_is_timed_before_it(
+    space: NASRecSpace, fields: tuple[SparseField, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nets = [net(space, 16), net(space, 1024)]
+    story: list[str] = []
+
+    class Streaming(Table):
+        def stream(
+            self, architectures: Sequence[Architecture], until: float = math.inf
+        ) -> Iterator[tuple[int, Evaluation]]:
+            for place in (1, 0):
+                story.append("evaluated")
+                yield place, self.evaluate([architectures[place]])[0]
+
+    def timed(self: MeasuredLatency, architecture: Architecture) -> float:
+        story.append("timed")
+        return float(architecture.nodes[2]["width"])
+
+    monkeypatch.setattr(MeasuredLatency, "latency_ns", timed)
+    evaluator = WithLatency(Streaming("none"), MeasuredLatency(fields))
+    place, first = next(evaluator.stream(nets))
+    assert (place, first.architecture.key) == (1, nets[1].key)
+    assert story == ["timed", "timed", "evaluated"]
+    assert first.costs == {"cpu_latency_ns": timed(evaluator._latency, nets[1])}
+    assert not list(evaluator.stream(nets, 0.0))
 
 
 @pytest.mark.parametrize("name", ["batch", "repeats"])
