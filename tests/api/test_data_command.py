@@ -50,4 +50,4 @@ def test_what_makes_a_day_is_nothing_without_a_column(
     capsys: pytest.CaptureFixture[str], option: str
 ) -> None:
     assert main(["data", "prepare", "log.csv", "--out", "store", option]) == 2
-    assert "are only with --time-column" in capsys.readouterr().err
+    assert "not for a split without --time-column" in capsys.readouterr().err

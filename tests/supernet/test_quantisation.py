@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dagsmith.supernet.quantisation import Mapping, Quantised, fake_quantise, to_integers
@@ -40,6 +40,7 @@ def straight_through(tensor: torch.Tensor, bits: int) -> tuple[torch.Tensor, tor
     return scaled + (integers - scaled).detach(), scale
 
 
+@example(weight_bits=1, activation_bits=1, sizes=(8, 1, 1), half=True, seed=4)
 @given(
     weight_bits=st.integers(1, 8),
     activation_bits=st.integers(1, 8),
@@ -75,11 +76,12 @@ def test_a_product_and_its_gradients_are_those_of_rounded_factors(
         assert w.grad is not None
         results += [y.detach(), x.grad, w.grad]
     tolerance = 2e-2 if half else 1e-4
-    for one, other in zip(found, expected, strict=True):
+    # Rounding is of the size of the terms of a sum, which may cancel each other.
+    size, weights, above = inputs.abs(), matrix.abs(), upstream.abs()
+    terms = (size @ weights.t(), above @ weights, above.t() @ size)
+    for one, other, term in zip(found, expected, terms, strict=True):
         assert one.dtype == other.dtype
-        torch.testing.assert_close(
-            one, other, rtol=tolerance, atol=tolerance * float(other.abs().max())
-        )
+        torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance * float(term.max()))
 
 
 def test_what_needs_no_gradient_gets_none() -> None:
