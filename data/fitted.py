@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dagsmith.data.hashing import stable_hash
 from dagsmith.data.schema import CategoricalFeature, DenseFeature, Hashing, MultiValuedFeature
+from dagsmith.data.spelling import plain_texts
 
 MISSING, UNKNOWN, FIRST_VALUE = 0, 1, 2
 """Ids of a vocabulary: missing (or padding), out of vocabulary, the most frequent value."""
@@ -110,8 +111,23 @@ class _Index:
         if codes.max(initial=0) > len(self._values) + FORGOTTEN_TEXTS:
             self._start()
         ids = codes + FIRST_VALUE
-        ids[codes >= len(self._values)] = UNKNOWN
+        unknown = codes >= len(self._values)
+        if unknown.any():
+            ids[unknown] = UNKNOWN
+            self._look_again(column.filter(pl.Series(unknown)), unknown, ids)
         return ids
+
+    def _look_again(
+        self, texts: pl.Series, unknown: NDArray[np.bool_], ids: NDArray[np.int32]
+    ) -> None:
+        """Ids of texts that the vocabulary spells otherwise."""
+        plain = plain_texts(texts)
+        changed = (plain != texts).to_numpy()
+        if changed.any():
+            codes = plain.filter(pl.Series(changed)).cast(self._anchor.dtype).to_physical()
+            found = codes.cast(pl.Int32).to_numpy() + FIRST_VALUE
+            places = np.flatnonzero(unknown)[changed]
+            ids[places] = np.where(found < len(self._values) + FIRST_VALUE, found, UNKNOWN)
 
     def _start(self) -> None:
         # The mapping lives as long as a column that uses it.
@@ -143,7 +159,7 @@ class FittedHashing:
         """Ids of texts, null being missing."""
         result = np.zeros(len(column), dtype=np.int32)
         filled = column.is_not_null()
-        present = column.drop_nulls()
+        present = plain_texts(column.drop_nulls())
         if len(present):
             result[filled.to_numpy()] = self._buckets(present) + 1
         return result

@@ -22,6 +22,7 @@ from dagsmith.data.schema import (
     MultiValuedFeature,
     Vocabulary,
 )
+from dagsmith.data.spelling import plain_texts
 
 PORTION_ROWS = 65_536
 """Values from which the statistics of a dense feature are updated at once."""
@@ -203,17 +204,19 @@ class VocabularyFit(ColumnFit):
 
     def fitted(self) -> tuple[FittedVocabulary, NDArray[np.int32]]:
         """The encoder, and the table from provisional codes to its ids."""
+        spelled = pl.DataFrame({"value": plain_texts(self._values), "count": self._counts[1:]})
         kept = (
-            pl.DataFrame({"value": self._values, "count": self._counts[1:]})
-            .with_row_index("code", offset=1)
+            spelled.group_by("value")
+            .agg(pl.col("count").sum())
             .filter(pl.col("count") >= self._encoder.min_count)
             .sort("count", "value", descending=[True, False])
         )
         if self._encoder.max_size is not None:
             kept = kept.head(self._encoder.max_size)
-        ids = np.full(len(self._counts), UNKNOWN, dtype=np.int32)
-        ids[0] = MISSING
-        ids[kept["code"].to_numpy()] = np.arange(len(kept), dtype=np.int32) + FIRST_VALUE
+        numbered = kept.select("value").with_row_index("id", offset=FIRST_VALUE)
+        found = spelled.join(numbered, on="value", how="left", maintain_order="left")["id"]
+        ids = np.full(len(self._counts), MISSING, dtype=np.int32)
+        ids[1:] = found.fill_null(UNKNOWN).to_numpy()
         return FittedVocabulary(self._feature, kept["value"], kept["count"]), ids
 
 

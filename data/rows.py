@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from dagsmith.data.errors import DatasetError
 from dagsmith.data.schema import Label, MultiValuedFeature
+from dagsmith.data.spelling import float_texts
 
 _TRUTH = {"true": "1", "false": "0"}
-_WHOLE = 2.0**53
-"""Up to here floats hold every whole number."""
 
 
 @dataclass(frozen=True)
@@ -116,14 +115,11 @@ def exact_numbers(
 def texts(column: pl.Series, missing: Sequence[str]) -> pl.Series:
     """A column as texts, null where the value is missing (null, NaN, empty, or so named).
 
-    The same category has the same text whatever type it comes in: 5, 5.0, ``"5"`` and ``"5.0"`` are
-    ``"5"``, true and ``"True"`` are ``"true"``.
+    Texts stay as they are written; who compares them does so by `plain_texts`.
     """
-    if column.dtype == pl.String:
-        column = _plain_texts(column)
-    elif column.dtype.is_float() or column.dtype.is_decimal():
-        column = _float_texts(column.cast(pl.Float64))
-    else:
+    if column.dtype.is_float() or column.dtype.is_decimal():
+        column = float_texts(column.cast(pl.Float64))
+    elif column.dtype != pl.String:
         if column.dtype.is_nested():
             raise DatasetError(
                 f"column {column.name!r} is of type {column.dtype}: declare it multi-valued"
@@ -139,26 +135,6 @@ def texts(column: pl.Series, missing: Sequence[str]) -> pl.Series:
         absent = absent | column.is_in(list(missing))
     if absent.any():
         column = column.set(absent.fill_null(False), None)
-    return column
-
-
-def _float_texts(column: pl.Series) -> pl.Series:
-    """Floats as texts, whole ones as the whole numbers that they were before some were missing."""
-    present = column.fill_nan(None)
-    whole = (present == present.floor()) & (present.abs() <= _WHOLE)
-    numbers = present.cast(pl.Int64, strict=False).cast(pl.String)
-    return pl.select(
-        pl.when(whole).then(numbers).otherwise(present.cast(pl.String)).alias(column.name)
-    ).to_series()
-
-
-def _plain_texts(column: pl.Series) -> pl.Series:
-    """Texts without what a table's writer adds: ``.0`` where some are missing, capital truths."""
-    if column.str.ends_with(".0").any():
-        column = column.str.replace(r"^(-?\d+)\.0$", "$1")
-    truths = column.is_in(["True", "False"])
-    if truths.any():
-        column = column.str.to_lowercase().zip_with(truths.fill_null(False), column)
     return column
 
 
