@@ -69,7 +69,9 @@ def models_part(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric
         + pair(
             section(
                 figure_models(result, metric),
-                "Hand-made models: the same parts and recipe, an embedding penalty of their own.",
+                "Hand-made models: the same parts and recipe, an embedding penalty of their own."
+                if result.get("baselines")
+                else "On rows that decided nothing.",
                 height=150 + 34 * (len(result["models"]) + len(result.get("baselines", []))),
             ),
             section(
