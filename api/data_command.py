@@ -18,9 +18,8 @@ from dagsmith.data.encoding import NUMBERS, Numbers
 from dagsmith.data.splits import SplitRule
 from dagsmith.errors import RunError
 from dagsmith.progress import Progress, reporter
-from dagsmith.settings import ENCODERS, FORMATS, ON_ERROR, SearchSettings
+from dagsmith.settings import ENCODERS, FORMATS, OF_ENCODING, ON_ERROR, SearchSettings
 
-OF_ENCODING = ("encoder", "min_count", "buckets", "transform", "numbers")
 OF_TIME = ("time_period", "time_prefix", "valid_days", "test_days")
 
 
@@ -30,7 +29,8 @@ def prepare_command(words: Sequence[str]) -> int:
     values = parser.parse(words)
     rule = _rule(parser, values)
     if values.schema:
-        _refuse(parser, values, OF_ENCODING, "a schema, which says how each column is encoded")
+        names = (*OF_ENCODING, "buckets", "transform")
+        _refuse(parser, values, names, "a schema, which says how each column is encoded")
     shown = reporter()
     shown.begin("data")
     try:
@@ -153,8 +153,6 @@ def _refuse(parser: Parser, values: argparse.Namespace, names: Sequence[str], wh
 
 
 def _rule(parser: Parser, values: argparse.Namespace) -> SplitRule | None:
-    if not values.time_column:
-        _refuse(parser, values, OF_TIME, "a split without --time-column")
     if values.time_column:
         if values.ratio:
             parser.error("give --ratio or --time-column, not both")
@@ -165,6 +163,7 @@ def _rule(parser: Parser, values: argparse.Namespace) -> SplitRule | None:
             values.time_period,
             values.time_prefix,
         )
+    _refuse(parser, values, OF_TIME, "a split without --time-column")
     if values.ratio:
         try:
             train, valid, test = (float(share) for share in values.ratio.split(","))

@@ -156,14 +156,18 @@ class Job:
         """Their names by canonical key."""
         return {self.space.decode(point).key: name for name, point in self.handmade.items()}
 
+    @property
+    def storage(self) -> str | Path:
+        """Where the study is: a URL that was given, or a file of the run's own."""
+        return self.settings.storage or self.path / "study.db"
+
     @cached_property
     def study(self) -> optuna.Study:
         """The study; refused if it was made for another space, data set or objectives."""
-        storage = self.settings.storage or self.path / "study.db"
         # Scores of one kind say nothing about scores of another.
         context = {"data": self.dataset.fingerprint, "evaluator": self.evaluator}
         study = open_study(
-            storage, self.settings.study, self.space, self.objectives, context=context
+            self.storage, self.settings.study, self.space, self.objectives, context=context
         )
         names = (*SCORED_BY, *SCORED_BY_ONE[self.evaluator])
         keep_scoring(study, {name: getattr(self.settings, name) for name in names})

@@ -99,24 +99,26 @@ def rewrite_report(out: str | Path) -> Path:
     settings = SearchSettings.from_dict(read_configuration(out))
     result = read_result(Path(out) / "result.json")
     job = Job(settings, search_directory(settings, out), SilentReporter())
-    _check_study(job, result)
+    trials = _kept_trials(job, result)
     path = job.path / "report.html"
-    write_report(path, result, job.trials.records())
+    write_report(path, result, trials.records())
     return path
 
 
-def _check_study(job: Job, result: Mapping[str, Any]) -> None:
-    """Refuse a study that holds less than the result was made of: a good report would be lost."""
-    storage, name = job.settings.storage or job.path / "study.db", job.settings.study
+def _kept_trials(job: Job, result: Mapping[str, Any]) -> Trials:
+    """The trials of the result. With fewer than it was made of, a good report would be lost."""
+    name = job.settings.study
     expected = result["search"]["complete"] + result["search"]["failed"]
     try:
-        (study,) = open_studies(open_storage(storage, create=False), [name])
-        found = len(Trials(study, job.objectives).finished)
+        (study,) = open_studies(open_storage(job.storage, create=False), [name])
+        trials = Trials(study, job.objectives)
+        found = len(trials.finished)
         if found < expected:
             raise StudyError(f"it has {found} finished trials, the result {expected}")
     except StudyError as error:
-        where = f"study {name!r} in {storage_name(storage)}"
+        where = f"study {name!r} in {storage_name(job.storage)}"
         raise RunError(f"cannot draw the report from {where}: {error}") from None
+    return trials
 
 
 def _finish(job: Job) -> dict[str, Any]:

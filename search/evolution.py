@@ -6,7 +6,6 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from dagsmith.search.budget import Budget
 from dagsmith.search.errors import SearchError
 from dagsmith.search.objectives import Objective
 from dagsmith.search.pareto import constrained_ranks
@@ -74,15 +73,16 @@ class RegularizedEvolutionSampler(SpaceSampler):
         costs: Costs | None = None,
         limits: tuple[CostLimit, ...] = (),
     ) -> None:
-        super().__init__(space, seed=seed, batch=batch, objectives=objectives)
+        super().__init__(
+            space, seed=seed, batch=batch, objectives=objectives, costs=costs, limits=limits
+        )
         self.settings = settings or EvolutionSettings()
-        self._budget = Budget(space, costs, limits)
 
     def propose(self, record: Record, count: int, rng: np.random.Generator) -> Proposals:
         """Return `count` children of tournament winners."""
         if len(record) < self.settings.population:
-            return random_proposals(self.space, record.seen, count, rng, self._budget)
-        record = self._budget.constrained(record)
+            return random_proposals(self.space, record.seen, count, rng, self.budget)
+        record = self.budget.constrained(record)
         genotypes = np.zeros((0, len(self.space.slots)), np.int16)
         keys: tuple[str, ...] = ()
         for attempt in range(_TRIES):
@@ -91,12 +91,12 @@ class RegularizedEvolutionSampler(SpaceSampler):
             parents = self._parents(record, count - len(keys), rng)
             # Around a well-searched parent all near children are known: step further out.
             mutations = self.settings.mutations + attempt // 4
-            children = self._budget.mutants(parents, rng, mutations)
+            children = self.budget.mutants(parents, rng, mutations)
             seen = record.seen | frozenset(keys)
             rows, new = first_unseen(self.space, children, seen, count)
             genotypes, keys = np.vstack([genotypes, children[rows]]), keys + new
         return filled_up(
-            self.space, record.seen, Proposals(genotypes, keys), count, rng, self._budget
+            self.space, record.seen, Proposals(genotypes, keys), count, rng, self.budget
         )
 
     def _parents(self, record: Record, count: int, rng: np.random.Generator) -> NDArray[np.int16]:

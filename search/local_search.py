@@ -4,7 +4,6 @@ from typing import final
 
 import numpy as np
 
-from dagsmith.search.budget import Budget
 from dagsmith.search.errors import SearchError
 from dagsmith.search.objectives import Objective
 from dagsmith.search.pareto import constrained_ranks
@@ -61,23 +60,24 @@ class LocalSearchSampler(SpaceSampler):
     ) -> None:
         if initial < 1:
             raise SearchError(f"initial is {initial}; expected at least 1")
-        super().__init__(space, seed=seed, batch=batch, objectives=objectives)
+        super().__init__(
+            space, seed=seed, batch=batch, objectives=objectives, costs=costs, limits=limits
+        )
         self.initial = initial
-        self._budget = Budget(space, costs, limits)
 
     def propose(self, record: Record, count: int, rng: np.random.Generator) -> Proposals:
         """Return `count` unknown neighbours of the best."""
         if len(record) < self.initial:
-            return random_proposals(self.space, record.seen, count, rng, self._budget)
-        record = self._budget.constrained(record)
+            return random_proposals(self.space, record.seen, count, rng, self.budget)
+        record = self.budget.constrained(record)
         found = np.zeros((0, len(self.space.slots)), np.int16)
         keys: tuple[str, ...] = ()
         ranks = constrained_ranks(record.quality, record.violation)
         for row in np.lexsort((rng.random(len(ranks)), ranks)):
-            around = rng.permutation(self._budget.neighbours(record.genotypes[row]))
+            around = rng.permutation(self.budget.neighbours(record.genotypes[row]))
             seen = record.seen | frozenset(keys)
             rows, new = first_unseen(self.space, around, seen, count - len(keys))
             found, keys = np.vstack([found, around[rows]]), keys + new
             if len(keys) == count:
                 break
-        return filled_up(self.space, record.seen, Proposals(found, keys), count, rng, self._budget)
+        return filled_up(self.space, record.seen, Proposals(found, keys), count, rng, self.budget)

@@ -6,7 +6,6 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from dagsmith.search.budget import Budget
 from dagsmith.search.errors import SearchError
 from dagsmith.search.objectives import Objective
 from dagsmith.search.pareto import constrained_ranks
@@ -90,16 +89,17 @@ class MetropolisWalkSampler(SpaceSampler):
         costs: Costs | None = None,
         limits: tuple[CostLimit, ...] = (),
     ) -> None:
-        super().__init__(space, seed=seed, batch=batch, objectives=objectives)
+        super().__init__(
+            space, seed=seed, batch=batch, objectives=objectives, costs=costs, limits=limits
+        )
         self.settings = settings or MetropolisWalkSettings()
-        self._budget = Budget(space, costs, limits)
 
     def propose(self, record: Record, count: int, rng: np.random.Generator) -> Proposals:
         """Return a mutant of each of the next `count` chains."""
         settings = self.settings
         if len(record) < settings.initial:
-            return random_proposals(self.space, record.seen, count, rng, self._budget)
-        record = self._budget.constrained(record)
+            return random_proposals(self.space, record.seen, count, rng, self.budget)
+        record = self.budget.constrained(record)
         turns = (len(record) - settings.initial + np.arange(count)) % settings.chains
         current = self._current(record)[turns]
         found = np.zeros((0, len(self.space.slots)), np.int16)
@@ -107,13 +107,13 @@ class MetropolisWalkSampler(SpaceSampler):
         for attempt in range(_TRIES):
             if len(keys) == count:
                 break
-            mutants = self._budget.mutants(
+            mutants = self.budget.mutants(
                 current[len(keys) :], rng, settings.mutations + attempt // 4
             )
             seen = record.seen | frozenset(keys)
             rows, new = first_unseen(self.space, mutants, seen, count - len(keys))
             found, keys = np.vstack([found, mutants[rows]]), keys + new
-        return filled_up(self.space, record.seen, Proposals(found, keys), count, rng, self._budget)
+        return filled_up(self.space, record.seen, Proposals(found, keys), count, rng, self.budget)
 
     def _current(self, record: Record) -> Genotypes:
         """Where each chain stands after all trials of the record, ``[chains, slots]``."""

@@ -1,15 +1,12 @@
 """Random search: architectures drawn by the slots' weights, none twice."""
 
-from collections.abc import Sequence
 from typing import final
 
 import numpy as np
 
 from dagsmith.search.budget import Budget
-from dagsmith.search.objectives import Objective
 from dagsmith.search.record import Record
 from dagsmith.search.sampler import Proposals, SpaceSampler, first_unseen
-from dagsmith.search.surrogate import CostLimit, Costs
 from dagsmith.space import SearchSpace
 
 _TRIES = 32
@@ -22,32 +19,11 @@ class RandomArchitectureSampler(SpaceSampler):
     """Draws each slot by its weights, and never an architecture that was seen before.
 
     With limits on costs it takes those of many that are within them, or else the nearest.
-
-    Args:
-        space: the search space.
-        seed: seed of all randomness; None draws one.
-        batch: proposals made at a time inside a plain Optuna study.
-        objectives: the study's objectives.
-        costs: computes costs of populations.
-        limits: budgets for some of them.
     """
-
-    def __init__(
-        self,
-        space: SearchSpace,
-        *,
-        seed: int | None = None,
-        batch: int = 8,
-        objectives: Sequence[Objective] = (),
-        costs: Costs | None = None,
-        limits: Sequence[CostLimit] = (),
-    ) -> None:
-        super().__init__(space, seed=seed, batch=batch, objectives=objectives)
-        self._budget = Budget(space, costs, limits)
 
     def propose(self, record: Record, count: int, rng: np.random.Generator) -> Proposals:
         """Return `count` random proposals."""
-        return random_proposals(self.space, record.seen, count, rng, self._budget)
+        return random_proposals(self.space, record.seen, count, rng, self.budget)
 
 
 def random_proposals(

@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, PartialFixedSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from dagsmith.search.budget import Budget
 from dagsmith.search.errors import SearchError
 from dagsmith.search.objectives import Objective
 from dagsmith.search.record import (
@@ -26,6 +27,7 @@ from dagsmith.search.record import (
     interrupted,
 )
 from dagsmith.search.study import study_objectives
+from dagsmith.search.surrogate import CostLimit, Costs
 from dagsmith.space import Genotype, Genotypes, SearchSpace
 
 Genes = tuple[tuple[int, int], ...]
@@ -78,6 +80,9 @@ class SpaceSampler(BaseSampler, ABC):
         seed: seed of all randomness; None draws one.
         batch: proposals made at a time inside a plain Optuna study.
         objectives: the study's objectives, to know which of them are costs.
+        costs: computes costs of populations.
+        limits: budgets for some of them, which `budget` keeps proposals to. Samplers that weigh
+            costs against quality themselves give none here.
     """
 
     def __init__(
@@ -87,6 +92,8 @@ class SpaceSampler(BaseSampler, ABC):
         seed: int | None = None,
         batch: int = 8,
         objectives: Sequence[Objective] = (),
+        costs: Costs | None = None,
+        limits: Sequence[CostLimit] = (),
     ) -> None:
         if batch < 1:
             raise SearchError(f"batch is {batch}; expected at least 1")
@@ -94,6 +101,7 @@ class SpaceSampler(BaseSampler, ABC):
         self.seed = int(np.random.SeedSequence(seed).generate_state(1)[0])
         self.batch = batch
         self.objectives = tuple(objectives)
+        self.budget = Budget(space, costs, limits)
         self._reader = RecordReader(space)
         self._distributions: dict[str, BaseDistribution] = dict(space.distributions())
         self._other = optuna.samplers.RandomSampler(self.seed)
