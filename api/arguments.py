@@ -150,5 +150,6 @@ def _meta(name: str) -> str:
         "schema": "FILE",
         "technology": "FILE",
         "limit": "COST=N",
+        "transfer": "TABLE",
     }
     return upper.get(name, "N" if name not in ("label", "study", "objectives") else name.upper())

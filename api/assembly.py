@@ -16,6 +16,7 @@ from dagsmith.ensemble import SUFFIX, ensemble, joined_document
 from dagsmith.job import Job
 from dagsmith.model import write_model
 from dagsmith.placement import hardware_of
+from dagsmith.predictor_start import tables_to_learn
 from dagsmith.result import FORMAT
 from dagsmith.search import RankTracker
 from dagsmith.search.trials import Trials
@@ -77,6 +78,8 @@ def assemble(job: Job, stages: Sequence[str]) -> dict[str, Any]:
             "failed": len(trials.finished) - len(trials.complete),
             "storage": "own file" if job.settings.storage is None else "given",
             "study": job.settings.study,
+            "limits": {limit.cost: limit.limit for limit in job.limits},
+            "learned_before": list(tables_to_learn(job)),
         },
         "rank_correlation": [
             *prequential(tracker),

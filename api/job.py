@@ -20,13 +20,13 @@ from dagsmith.hardware.pim import (
 )
 from dagsmith.progress import Reporter
 from dagsmith.run_directory import RunDirectory
-from dagsmith.search.limits import parse_limits
+from dagsmith.search.limits import HARD, parse_limits
 from dagsmith.search.objectives import COSTS, Objective, parse_objectives
 from dagsmith.search.study import keep_scoring, open_study
 from dagsmith.search.study_pages import StudyPages, dashboard_installed
 from dagsmith.search.surrogate import CostLimit
 from dagsmith.search.trials import Trials
-from dagsmith.settings import SearchSettings
+from dagsmith.settings import NOTHING, SearchSettings
 from dagsmith.space import SPACES, ClickSpace, Genotype, PIMSpace, Population, usual_blocks
 from dagsmith.space.errors import nearest
 from dagsmith.space.offered import PLUS
@@ -188,7 +188,7 @@ class Job:
                     f"objective {objective.name!r} is not measured by a search; "
                     f"{nearest(objective.name, sorted(measured))}"
                 )
-        _ = self.limits, self.technology
+        _ = self._asked_limits, self.technology
 
     @property
     def trials(self) -> Trials:
@@ -203,9 +203,23 @@ class Job:
         return StudyPages(self.study, pictures=self.path / PICTURES)
 
     @cached_property
+    def _asked_limits(self) -> tuple[CostLimit, ...]:
+        asked = self.settings.limit
+        return () if asked == NOTHING else parse_limits(asked)
+
+    @cached_property
     def limits(self) -> tuple[CostLimit, ...]:
-        """The budgets."""
-        return parse_limits(self.settings.limit)
+        """The budgets that were asked for, else what the most expensive hand-made model costs.
+
+        Without any, proposals grow to many times that, and take as long to train, for nothing that
+        was found better (docs/results.md). Where a cost is an objective, the front is the answer.
+        """
+        handmade = self.space.handmade()
+        if self.settings.limit or any(o.cost for o in self.objectives) or not handmade:
+            return self._asked_limits
+        models = self.space.decode_many(np.stack(list(handmade.values())))
+        most = float(costs(models, [Flops()])["flops"].max())
+        return (CostLimit("flops", most, HARD),)
 
     @cached_property
     def technology(self) -> Technology:

@@ -10,6 +10,7 @@ from dagsmith.assembly import assemble, keep_models
 from dagsmith.champion_start import check_champion_store
 from dagsmith.errors import RunError
 from dagsmith.job import Job, search_directory
+from dagsmith.predictor_start import check_tables
 from dagsmith.progress import Reporter, SilentReporter
 from dagsmith.race import stage_scratch
 from dagsmith.result import read_result, write_result
@@ -25,6 +26,7 @@ from dagsmith.settings import SearchSettings
 from dagsmith.stages import (
     stage_baselines,
     stage_data,
+    stage_predictor,
     stage_recipe,
     stage_search,
     stage_supernet,
@@ -34,6 +36,7 @@ STAGES: dict[str, Callable[[Job], dict[str, Any]]] = {
     "data": stage_data,
     "recipe": stage_recipe,
     "supernet": stage_supernet,
+    "predictor": stage_predictor,
     "search": stage_search,
     "scratch": stage_scratch,
     "baselines": stage_baselines,
@@ -81,8 +84,10 @@ def search_models(
                 shown.end()
             shown.say(f"{name}: finished in {duration(directory.seconds(name))}")
             if name == "data":
-                # A study of another space or data set is refused here, not after the supernet.
+                # A study of another space or data set, and tables that teach nothing about this
+                # space, are refused here, not after the supernet.
                 _ = job.study
+                check_tables(job)
         directory.run("report", lambda: _finish(job))
         result = read_result(job.path / "result.json")
         shown.say(_closing(result, job.path))

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dagsmith.job import Job
-from dagsmith.predictor import GNNPredictor
+from dagsmith.predictor_start import predictor_start
 from dagsmith.search import select_finalists
+from dagsmith.search.metropolis import gnn_predictor
 from dagsmith.search.trials import Trials
 from dagsmith.stages import scratch_seeds, train_models
 from dagsmith.training import contender_training, scratch_recipe
@@ -125,7 +126,7 @@ def _finalists(job: Job) -> list[int]:
         job.study,
         job.space,
         job.settings.top,
-        predictor=lambda kinds, seed: GNNPredictor(kinds, seed=seed, unknown="mean"),
+        predictor=predictor_start(job) or gnn_predictor,
         costs=job.costs,
         budget=job.limits,
         seed=job.settings.seed,

@@ -272,8 +272,8 @@ _RESULT = _object(
                 "storage": _text,
                 "study": _text,
             },
-            # Added later; without it, it was a supernet.
-            {"evaluator": _text},
+            # Added later; without the first, it was a supernet.
+            {"evaluator": _text, "limits": _map(_number), "learned_before": _list(_text)},
         ),
         "rank_correlation": _list(
             _object({"joint": _exactly(*JOINTS), "metric": _text, **_INTERVAL}, {"reason": _text})

@@ -33,6 +33,10 @@ SAMPLERS = (
     "qmc",
     "bruteforce",
 )
+PREDICTING = ("mh", "mh-pareto")
+"""Those that propose by a predictor."""
+NOTHING = ("none",)
+"""What a list is where even the default is not wanted."""
 RECIPES = ("default", "nasrec", "bars")
 PRECISIONS = ("auto", "float32", "bfloat16")
 ENCODERS = ("vocabulary", "hashing")
@@ -147,7 +151,16 @@ class SearchSettings:
     initial: int | None = _option(None, "how many of them at random first; else 32, or a quarter")
     sampler: str = _option("mh", "who proposes architectures", SAMPLERS)
     objectives: str = _option("logloss", "what to optimise, such as logloss,flops")
-    limit: tuple[str, ...] = _option((), "budgets of costs, such as area_mm2=20")
+    limit: tuple[str, ...] = _option(
+        (),
+        "budgets of costs, such as area_mm2=20, or 'none'; else, where no cost is an objective, "
+        "the FLOPs of the most expensive hand-made model of the space",
+    )
+    transfer: tuple[str, ...] = _option(
+        (),
+        "truth tables (names, or parquet files) that the predictor learns before the log, the last "
+        "the most, or 'none'; else those of the space that come with dagsmith",
+    )
     technology: str | None = _option(
         None, "JSON file of the hardware's figures; else the table that comes with dagsmith"
     )
@@ -192,6 +205,11 @@ class SearchSettings:
             raise RunError("time_period is only with a time_column")
         if self.predictor_store is not None and self.sampler != "mh":
             raise RunError(f"sampler {self.sampler!r} has no predictor; predictor_store is for mh")
+        if self.transfer:
+            if self.sampler not in PREDICTING:
+                raise RunError(f"sampler {self.sampler!r} has no predictor; transfer is for mh")
+            if self.predictor_store is not None:
+                raise RunError("transfer and predictor_store: expected one of them")
         if self.recipe == "nasrec" and self.embedding_l2:
             raise RunError(
                 f"embedding_l2 is {self.embedding_l2}; recipe 'nasrec' updates tables row by row, "

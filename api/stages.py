@@ -19,6 +19,7 @@ from dagsmith.data_command import check_categories, describe, prepare_log
 from dagsmith.errors import RunError
 from dagsmith.job import Job
 from dagsmith.numbers import enters_twice, tried_numbers
+from dagsmith.predictor_start import predictor_start
 from dagsmith.progress import clock_text
 from dagsmith.search import check_limits, make_sampler, run_search
 from dagsmith.settings import OF_FILES
@@ -34,11 +35,14 @@ from dagsmith.training import (
     trainings_at_once,
 )
 from dagsmith.trainings import Training, train_all
+from dagsmith.truth_start import TruthStart
 
 SYNTHETIC_ROWS = 120_000
 """Rows of the synthetic click log, unless asked otherwise."""
 INITIAL = 32
 """Random architectures before the sampler's first proposal; fewer in a short search."""
+INITIAL_TAUGHT = 8
+"""As many, where the predictor has learned truth tables."""
 AT_ONCE = 4
 """Candidates per core that are trained shortly together: some take longer than others."""
 
@@ -98,12 +102,28 @@ def stage_supernet(job: Job) -> dict[str, Any]:
     return {"model": training.name, "path": str(training.folder.relative_to(job.path))}
 
 
+def stage_predictor(job: Job) -> dict[str, Any]:
+    """Let the predictor learn truth tables, if it is to begin with any."""
+    start = predictor_start(job)
+    if not isinstance(start, TruthStart):
+        return {}
+    _ = start.learned
+    names = ", ".join(start.tables)
+    job.progress.say(f"predictor: begins with what {names} taught; --transfer says otherwise")
+    return {"tables": list(start.tables)}
+
+
 def stage_search(job: Job) -> dict[str, Any]:
     """Evaluate architectures, proposed by the sampler, by the evaluator of the job."""
     settings = job.settings
-    initial = settings.initial or min(INITIAL, max(4, settings.trials // 4))
-
-    start = ChampionStart(settings.predictor_store) if settings.predictor_store else None
+    start = predictor_start(job)
+    most = INITIAL_TAUGHT if isinstance(start, TruthStart) else INITIAL
+    initial = settings.initial or min(most, max(4, settings.trials // 4))
+    if not settings.limit and job.limits:
+        job.progress.say(
+            f"search: within {job.limits[0].limit:,.0f} FLOPs, which the most expensive hand-made "
+            "model takes; --limit says otherwise"
+        )
     seconds_left = _seconds_left(job)
     until = None if seconds_left is None else time.monotonic() + seconds_left
 
@@ -147,7 +167,7 @@ def stage_search(job: Job) -> dict[str, Any]:
         )
     if summary.exhausted:
         job.progress.say(f"search: the space has no more than {summary.evaluated} architectures")
-    versions = {"predictor_versions": start.versions} if start else {}
+    versions = {"predictor_versions": start.versions} if isinstance(start, ChampionStart) else {}
     return {
         "evaluated": summary.evaluated,
         "failed": summary.failed,

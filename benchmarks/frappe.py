@@ -138,6 +138,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--supernet-epochs", type=int)
     parser.add_argument("--epochs", type=int, help="of a training from scratch; else the recipe's")
     parser.add_argument("--embedding-l2", type=float, help="else chosen for each model")
+    parser.add_argument(
+        "--transfer",
+        nargs="*",
+        default=["synthetic-ctr-plus"],
+        help="truth tables that the predictor learns first; the other one is of this log",
+    )
     parser.add_argument("--jobs", type=int)
     parser.add_argument("--rows", type=int, help="about so many rows of each file, to try it out")
     return parser.parse_args()
@@ -179,6 +185,8 @@ def main() -> None:
     for name, sampler in (("searched", "mh"), ("random search", "random")):
         out = arguments.out / sampler
         used = replace(settings, sampler=sampler, embedding_l2=penalty)
+        if sampler == "mh":
+            used = replace(used, transfer=tuple(arguments.transfer) or ("none",))
         if sampler == "random":
             # What is drawn for the first round keeps to the budget.
             used = replace(used, initial=used.trials)

@@ -53,9 +53,17 @@ class TruthTable:
         return TableEvaluator(self.table, fidelity="scratch")
 
 
-def shipped_truth_tables() -> tuple[str, ...]:
-    """Names of the tables that come with dagsmith."""
-    return tuple(sorted(file.stem for file in TRUTH_TABLES.glob("*.parquet")))
+def shipped_truth_tables(space: str | None = None) -> tuple[str, ...]:
+    """Names of the tables that come with dagsmith.
+
+    Args:
+        space: name of the space that they are to be of; None is any.
+    """
+    names = sorted(file.stem for file in TRUTH_TABLES.glob("*.parquet"))
+    if space is None:
+        return tuple(names)
+    cards = {name: _card(TRUTH_TABLES / f"{name}.parquet") for name in names}
+    return tuple(name for name in names if cards[name]["space"]["name"] == space)
 
 
 def truth_table(name: str | Path) -> TruthTable:

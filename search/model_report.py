@@ -17,6 +17,7 @@ def summary_part(result: Mapping[str, Any], title: str) -> str:
         f"<h1>{escape(title)}</h1>\n<p class='muted'>Architecture search with "
         f"{escape(search['sampler'])} over {search['complete']} evaluated architectures"
         + (f" ({search['failed']} failed)" if search["failed"] else "")
+        + _within(search)
         + f", {duration(result['seconds']['total'])} in all.</p>"
     )
     cards = []
@@ -35,6 +36,15 @@ def summary_part(result: Mapping[str, Any], title: str) -> str:
             cards.append((f"{row['value']:.2f}", about))
     boxes = "".join(f"<div class='card'><b>{b}</b><span>{escape(s)}</span></div>" for b, s in cards)
     return f"{head}\n<div class='cards'>{boxes}</div>"
+
+
+def _within(search: Mapping[str, Any]) -> str:
+    """Its budgets, and what its predictor knew before; results of before do not say."""
+    text = "".join(
+        f", within {name} {count(most)}" for name, most in search.get("limits", {}).items()
+    )
+    taught = search.get("learned_before")
+    return text + (f", with a predictor that knew {escape(', '.join(taught))}" if taught else "")
 
 
 def _verdict(result: Mapping[str, Any]) -> str:

@@ -31,7 +31,16 @@ from dagsmith.search.trial_record import TrialRecord, fidelity_of, measured
 
 CROWDED = 2.5
 """Decades beyond which only powers of ten are written at an axis."""
-STAGE_ORDER = ("data", "recipe", "supernet", "search", "scratch", "baselines", "report")
+STAGE_ORDER = (
+    "data",
+    "recipe",
+    "supernet",
+    "predictor",
+    "search",
+    "scratch",
+    "baselines",
+    "report",
+)
 
 
 def figure_rank_joints(rank_correlation: Sequence[Mapping[str, Any]]) -> go.Figure:

@@ -54,6 +54,7 @@ def plus_run(tiny: SearchSettings, tmp_path_factory: pytest.TempPathFactory) -> 
     settings = replace(
         tiny,
         space="ctr-plus",
+        transfer=("none",),
         blocks=1,
         trials=13,
         truth=1,
@@ -103,6 +104,7 @@ def test_on_a_small_log_the_search_is_the_first_heat(tiny: SearchSettings, tmp_p
     settings = replace(
         tiny,
         space="ctr-plus",
+        objectives="logloss",
         blocks=1,
         trials=13,
         initial=2,
@@ -114,6 +116,14 @@ def test_on_a_small_log_the_search_is_the_first_heat(tiny: SearchSettings, tmp_p
     )
     result = search_models(settings, tmp_path / "run")
     assert result["search"]["evaluator"] == "few-epochs"
+    # Its predictor begins with the table of its space, and its budget is what people have made.
+    assert result["search"]["learned_before"] == ["frappe-ctr-plus"]
+    assert (tmp_path / "run" / "predictor-start.safetensors").exists()
+    most = result["search"]["limits"]["flops"]
+    named = [e for e in [*result["models"], *result["truth"]] if "name" in e]
+    assert 0 < max(entry["flops"] for entry in named) <= most
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "with a predictor that knew frappe-ctr-plus" in report
     assert not (tmp_path / "run" / "supernet.safetensors").exists()
     entries = [*result["models"], *result["truth"]]
     # One heat, in full, with seeds that the search has not seen.
@@ -156,6 +166,7 @@ def test_the_scores_of_another_evaluator_are_refused(
     settings = replace(
         tiny,
         space="ctr-plus",
+        transfer=("none",),
         blocks=1,
         evaluator="supernet",
         storage=f"sqlite:///{plus_run / 'study.db'}",
@@ -195,6 +206,7 @@ def test_without_hand_made_models_the_search_begins_at_random(
     settings = replace(
         tiny,
         space="ctr-plus",
+        transfer=("none",),
         trials=3,
         initial=2,
         truth=1,

@@ -76,6 +76,8 @@ def test_settings_survive_json(settings: SearchSettings) -> None:
             "time_period is 0.0; expected above 0",
         ),
         ({"time_period": 86400.0}, "time_period is only with a time_column"),
+        ({"sampler": "tpe", "transfer": ["x"]}, "sampler 'tpe' has no predictor; transfer is for"),
+        ({"transfer": ["x"], "predictor_store": "s"}, "transfer and predictor_store: expected one"),
     ],
 )
 def test_a_bad_setting_is_named(given_: dict[str, Any], message: str) -> None:

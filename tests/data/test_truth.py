@@ -68,6 +68,11 @@ def test_samplers_find_only_what_was_trained(file: Path) -> None:
     assert not any(found.failure for found in truth.evaluator.evaluate(nets))
 
 
+def test_shipped_tables_are_found_by_their_space() -> None:
+    assert shipped_truth_tables("ctr-plus") == ("frappe-ctr-plus", "synthetic-ctr-plus")
+    assert shipped_truth_tables("nasrec-small") == ()
+
+
 @pytest.mark.parametrize("name", shipped_truth_tables())
 def test_tables_that_come_with_dagsmith(name: str) -> None:
     truth = truth_table(name)
