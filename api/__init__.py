@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         train_supernet,
     )
     from dagsmith.train_models import train_models
+    from dagsmith.truth_start import TruthStart
 
 _PLACES = {
     "Architecture": "dagsmith.space",
@@ -84,6 +85,7 @@ _PLACES = {
     "SearchSettings": "dagsmith.settings",
     "search_models": "dagsmith.pipeline",
     "ChampionStart": "dagsmith.champion_start",
+    "TruthStart": "dagsmith.truth_start",
     "PredictorStore": "dagsmith.predictor_store",
     "reporter": "dagsmith.progress",
     "RetrainSettings": "dagsmith.retraining",
@@ -123,6 +125,7 @@ __all__ = [
     "StudyPages",
     "Supernet",
     "SupernetEvaluator",
+    "TruthStart",
     "evaluate",
     "load_model",
     "make_sampler",

@@ -7,7 +7,7 @@ training, zero-cost scores, costs), beside that of two seeds, the ceiling. Then 
 learn so many labels, drawn at random, of one score (a short training's, say), and rank all others:
 tau against that score, which is what a search sees, and against the truth, which is what it is for.
 To learn from one seed and be judged by the other: ``--targets valid_logloss_0 --truth
-valid_logloss_1``.
+valid_logloss_1``. ``gnn-transfer`` is the GNN that has learned the other table first.
 Finished fits are kept in ``--out``; the tables are written there as ``ranking.md``.
 """
 
@@ -37,9 +37,11 @@ from dagsmith.predictor import (
 )
 from dagsmith.predictor.metrics import RankCorrelation, rank_correlation
 from dagsmith.supernet import PROXIES
+from dagsmith.truth_start import TruthStart
 
 PREDICTORS: Mapping[str, Any] = {
     "gnn": GNNPredictor,
+    "gnn-transfer": GNNPredictor,
     "boosting": BoostingPredictor,
     "forest": ForestPredictor,
     "linear": LinearPredictor,
@@ -47,6 +49,8 @@ PREDICTORS: Mapping[str, Any] = {
 """Classes by name, each with its defaults but for `OPTIONS`."""
 OPTIONS: Mapping[str, Mapping[str, Any]] = {"gnn": {"unknown": "mean"}}
 """Few labels lack some kinds: what is unknown is predicted as the mean, not refused."""
+OTHER = {"frappe-ctr-plus": "synthetic-ctr-plus", "synthetic-ctr-plus": "frappe-ctr-plus"}
+"""What is learned before a table: the one of the other log."""
 
 
 def fidelities(table: EvaluatedTable, by: str) -> list[str]:
@@ -73,8 +77,16 @@ def _shown(tau: RankCorrelation) -> str:
     return f"{tau.value:.2f}{ends}"
 
 
+def made(predictor: str, table: EvaluatedTable, before: Path, seed: int) -> Any:
+    """A predictor that is not fitted yet; `before` is the file of what another table taught."""
+    if predictor == "gnn-transfer":
+        return TruthStart([before.stem], before)(table.kinds, seed)
+    return PREDICTORS[predictor](table.kinds, seed=seed, **OPTIONS.get(predictor, {}))
+
+
 def fitted(
     table: EvaluatedTable,
+    before: Path,
     truth: str,
     predictor: str,
     target: str,
@@ -89,7 +101,7 @@ def fitted(
     needed = [values, true, *(columns.values() if extras else ())]
     order = np.random.default_rng(seed).permutation(np.flatnonzero(~np.isnan(needed).any(axis=0)))
     known, unseen = order[:labels], order[labels:]
-    model: Any = PREDICTORS[predictor](table.kinds, seed=seed, **OPTIONS.get(predictor, {}))
+    model = made(predictor, table, before, seed)
 
     def hints(rows: NDArray[np.intp]) -> dict[str, Any]:
         if not extras:
@@ -104,10 +116,10 @@ def fitted(
     }
 
 
-def kept(file: Path, table: EvaluatedTable, truth: str, **job: Any) -> dict[str, Any]:
+def kept(file: Path, table: EvaluatedTable, before: Path, truth: str, **job: Any) -> dict[str, Any]:
     """A fit's result, from its file if it is there."""
     if not file.exists():
-        write_text(file, json.dumps(job | fitted(table, truth, **job)))
+        write_text(file, json.dumps(job | fitted(table, before, truth, **job)))
     return dict(json.loads(file.read_text()))
 
 
@@ -136,7 +148,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("table", help="the name of one that comes with dagsmith, or a file")
     parser.add_argument("--targets", nargs="+", default=["short_logloss", "valid_logloss"])
     parser.add_argument("--truth", default="valid_logloss", help="what rankings are judged by")
-    parser.add_argument("--predictors", nargs="+", default=list(PREDICTORS))
+    parser.add_argument(
+        "--predictors", nargs="+", default=[name for name in PREDICTORS if name != "gnn-transfer"]
+    )
+    parser.add_argument("--no-extras", action="store_true", help="graphs alone")
     parser.add_argument("--labels", type=int, nargs="+", default=[25, 50, 100, 200])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1)
@@ -158,6 +173,13 @@ def main() -> None:
     if len(seeds) == 2:
         ceiling = rank_correlation(*(table.measured(*seeds).column(name) for name in seeds))
         lines += ["", f"Two seeds of the truth: {_shown(ceiling)}."]
+    takers = {
+        name
+        for name, kind in PREDICTORS.items()
+        if name != "gnn-transfer" and "extras" in inspect.signature(kind.fit).parameters
+    }
+    if arguments.no_extras:
+        takers = set()
     jobs = [
         {"predictor": p, "target": t, "labels": n, "extras": extras, "seed": seed}
         for seed in range(arguments.seeds)
@@ -166,12 +188,15 @@ def main() -> None:
         for n in arguments.labels
         for extras in (False, True)
         if n < len(table) - 20
-        if not extras or "extras" in inspect.signature(PREDICTORS[p].fit).parameters
+        if not extras or p in takers
     ]
     digest = joblib.hash(table.column(arguments.truth))[:8]
     files = [arguments.out / f"{digest}-{'-'.join(map(str, job.values()))}.json" for job in jobs]
+    before = arguments.out / f"{OTHER.get(arguments.table, 'none')}.safetensors"
+    if "gnn-transfer" in arguments.predictors:
+        _ = TruthStart([before.stem], before).learned
     fits = joblib.Parallel(n_jobs=arguments.jobs, return_as="generator")(
-        joblib.delayed(kept)(file, table, arguments.truth, **job)
+        joblib.delayed(kept)(file, table, before, arguments.truth, **job)
         for file, job in zip(files, jobs, strict=True)
     )
     records = list(watched("fits", fits, len(jobs)))
