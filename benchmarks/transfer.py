@@ -37,7 +37,10 @@ def starts() -> dict[str, Start]:
     """By what was learned before: nothing, each table of ctr-plus, or both in both orders."""
     names = shipped_truth_tables("ctr-plus")
     orders = [(name,) for name in names] + [names, names[::-1]]
-    return {"nothing": nothing} | {" then ".join(order): TruthStart(order) for order in orders}
+    ways: dict[str, Start] = {"nothing": nothing}
+    for order in orders:
+        ways[" then ".join(order)] = TruthStart(order)
+    return ways
 
 
 def taus(start: Start, known: Labels, labels: int, seeds: int) -> list[float]:
