@@ -17,6 +17,7 @@ from dagsmith.machine import cores, memory
 from dagsmith.network import WEIGHTS, restore
 from dagsmith.settings import SearchSettings
 from dagsmith.space import Architecture, named_architecture
+from dagsmith.space.offered import PLUS
 from dagsmith.supernet.evaluator import SubnetScoring, SupernetEvaluator
 from dagsmith.supernet.few_epochs import FewEpochsEvaluator
 from dagsmith.supernet.inputs import pick_device
@@ -78,9 +79,10 @@ def search_probes(job: Job) -> dict[str, Architecture]:
     Each hand-made model has its own penalty: a comparison with models held down by that of
     another would flatter the search.
     """
-    # The DNN is a probe in any case: in a space as mixed as ctr-plus a random architecture may be
-    # too poor to tell the penalty of a good one.
-    names = BASELINES[:1] if job.settings.no_baselines else BASELINES
+    # One of these is a probe in any case: in a space as mixed as ctr-plus a random architecture may
+    # be too poor to tell the penalty of a good one. There the best are more like FinalMLP.
+    alone = "finalmlp" if job.settings.space in PLUS else "dnn"
+    names = (alone,) if job.settings.no_baselines else BASELINES
     hand_made = {name: baseline(job, name, base_recipe(job)) for name in names}
     return {SEARCHED: _probe(job), **hand_made}
 

@@ -24,6 +24,8 @@ from dagsmith.run_directory import RunDirectory, read_configuration
 from dagsmith.search import StudyError
 from dagsmith.settings import SearchSettings
 from dagsmith.space import HANDMADE
+from dagsmith.stages import stage_data
+from dagsmith.training import BASELINES, search_probes
 
 
 @given(st.integers(1, 60), st.integers(1, 8), st.integers(1, 100), st.integers(1, 100))
@@ -177,6 +179,21 @@ def test_the_scores_of_another_evaluator_are_refused(
     )
     with pytest.raises(StudyError, match="evaluator"):
         search_models(settings, tmp_path / "run")
+
+
+def test_without_baselines_a_good_model_still_tells_the_penalty(
+    tiny: SearchSettings, tmp_path: Path
+) -> None:
+    found = {}
+    for space, alone in (("ctr-plus", True), ("nasrec-small", True), ("ctr-plus", False)):
+        settings = replace(tiny, rows=1000, space=space, no_baselines=alone)
+        path = tmp_path / f"{space}-{alone}"
+        job = Job(settings, RunDirectory(path, settings.to_dict()), SilentReporter())
+        job.directory.run("data", lambda job=job: stage_data(job))  # type: ignore[misc]
+        found[space, alone] = list(search_probes(job))
+    assert found["ctr-plus", True] == ["searched", "finalmlp"]
+    assert found["nasrec-small", True] == ["searched", "dnn"]
+    assert found["ctr-plus", False] == ["searched", *BASELINES]
 
 
 def test_the_hand_made_models_are_evaluated_first(plus_run: Path) -> None:
