@@ -148,7 +148,11 @@ class SearchSettings:
     search_minutes: int | None = _option(
         None, "minutes after which no further architecture is evaluated; else all trials are"
     )
-    initial: int | None = _option(None, "how many of them at random first; else 32, or a quarter")
+    initial: int | None = _option(
+        None,
+        "how many of them at random first; else a quarter, at most 32, or 8 where the predictor "
+        "has learned truth tables",
+    )
     sampler: str = _option("mh", "who proposes architectures", SAMPLERS)
     objectives: str = _option("logloss", "what to optimise, such as logloss,flops")
     limit: tuple[str, ...] = _option(
