@@ -129,7 +129,8 @@ def test_interrupted_at_every_stage_it_ends_with_the_same_result(
     told = Listening()
     search_models(tiny, tmp_path / "run", told)
     assert [line for line in told.lines if "finished before" in line] == [
-        f"{stage}: finished before" for stage in ("data", "recipe", "supernet", "search", "scratch")
+        f"{stage}: finished before"
+        for stage in ("data", "recipe", "supernet", "predictor", "search", "scratch")
     ]
     assert outcome(tmp_path / "run") == outcome(finished_run)
 
