@@ -41,7 +41,7 @@ def summary_part(result: Mapping[str, Any], title: str) -> str:
 def _within(search: Mapping[str, Any]) -> str:
     """Its budgets, and what its predictor knew before; results of before do not say."""
     text = "".join(
-        f", within {name} {count(most)}" for name, most in search.get("limits", {}).items()
+        f", {name} at most {count(most)}" for name, most in search.get("limits", {}).items()
     )
     taught = search.get("learned_before")
     return text + (f", with a predictor that knew {escape(', '.join(taught))}" if taught else "")
