@@ -163,7 +163,7 @@ class SearchSettings:
     transfer: tuple[str, ...] = _option(
         (),
         "truth tables (names, or parquet files) that the predictor learns before the log, the last "
-        "the most, or 'none'; else those of the space that come with dagsmith",
+        "the most, or 'none'; else those of real logs in the space that come with dagsmith",
     )
     technology: str | None = _option(
         None, "JSON file of the hardware's figures; else the table that comes with dagsmith"
