@@ -32,7 +32,7 @@ from dagsmith.files import write_text
 from dagsmith.pipeline import search_models
 from dagsmith.progress import reporter
 from dagsmith.run_directory import RunDirectory
-from dagsmith.settings import SearchSettings
+from dagsmith.settings import NOTHING, SearchSettings
 from dagsmith.space import published_nets
 from dagsmith.train_models import train_models
 
@@ -142,7 +142,8 @@ def parse() -> argparse.Namespace:
         "--transfer",
         nargs="*",
         default=["synthetic-ctr-plus"],
-        help="truth tables that the predictor learns first; the other one is of this log",
+        help="truth tables that the predictor learns first in ctr-plus; the other one is of this "
+        "log",
     )
     parser.add_argument("--jobs", type=int)
     parser.add_argument("--rows", type=int, help="about so many rows of each file, to try it out")
@@ -186,8 +187,9 @@ def main() -> None:
         out = arguments.out / sampler
         used = replace(settings, sampler=sampler, embedding_l2=penalty)
         if sampler == "mh":
-            used = replace(used, transfer=tuple(arguments.transfer) or ("none",))
-        if sampler == "random":
+            tables = arguments.transfer if arguments.space == "ctr-plus" else ()
+            used = replace(used, transfer=tuple(tables) or NOTHING)
+        else:
             # What is drawn for the first round keeps to the budget.
             used = replace(used, initial=used.trials)
             take_over(arguments.out / "mh", used, out)

@@ -41,7 +41,6 @@ from dagsmith.truth_start import TruthStart
 
 PREDICTORS: Mapping[str, Any] = {
     "gnn": GNNPredictor,
-    "gnn-transfer": GNNPredictor,
     "boosting": BoostingPredictor,
     "forest": ForestPredictor,
     "linear": LinearPredictor,
@@ -49,6 +48,8 @@ PREDICTORS: Mapping[str, Any] = {
 """Classes by name, each with its defaults but for `OPTIONS`."""
 OPTIONS: Mapping[str, Mapping[str, Any]] = {"gnn": {"unknown": "mean"}}
 """Few labels lack some kinds: what is unknown is predicted as the mean, not refused."""
+TRANSFER = "gnn-transfer"
+"""Not among `PREDICTORS`: it takes no extras, and needs the table of another log."""
 OTHER = {"frappe-ctr-plus": "synthetic-ctr-plus", "synthetic-ctr-plus": "frappe-ctr-plus"}
 """What is learned before a table: the one of the other log."""
 
@@ -79,7 +80,7 @@ def _shown(tau: RankCorrelation) -> str:
 
 def made(predictor: str, table: EvaluatedTable, before: Path, seed: int) -> Any:
     """A predictor that is not fitted yet; `before` is the file of what another table taught."""
-    if predictor == "gnn-transfer":
+    if predictor == TRANSFER:
         return TruthStart([before.stem], before)(table.kinds, seed)
     return PREDICTORS[predictor](table.kinds, seed=seed, **OPTIONS.get(predictor, {}))
 
@@ -148,9 +149,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("table", help="the name of one that comes with dagsmith, or a file")
     parser.add_argument("--targets", nargs="+", default=["short_logloss", "valid_logloss"])
     parser.add_argument("--truth", default="valid_logloss", help="what rankings are judged by")
-    parser.add_argument(
-        "--predictors", nargs="+", default=[name for name in PREDICTORS if name != "gnn-transfer"]
-    )
+    parser.add_argument("--predictors", nargs="+", default=list(PREDICTORS))
     parser.add_argument("--no-extras", action="store_true", help="graphs alone")
     parser.add_argument("--labels", type=int, nargs="+", default=[25, 50, 100, 200])
     parser.add_argument("--seeds", type=int, default=3)
@@ -176,10 +175,8 @@ def main() -> None:
     takers = {
         name
         for name, kind in PREDICTORS.items()
-        if name != "gnn-transfer" and "extras" in inspect.signature(kind.fit).parameters
+        if not arguments.no_extras and "extras" in inspect.signature(kind.fit).parameters
     }
-    if arguments.no_extras:
-        takers = set()
     jobs = [
         {"predictor": p, "target": t, "labels": n, "extras": extras, "seed": seed}
         for seed in range(arguments.seeds)
@@ -193,7 +190,7 @@ def main() -> None:
     digest = joblib.hash(table.column(arguments.truth))[:8]
     files = [arguments.out / f"{digest}-{'-'.join(map(str, job.values()))}.json" for job in jobs]
     before = arguments.out / f"{OTHER.get(arguments.table, 'none')}.safetensors"
-    if "gnn-transfer" in arguments.predictors:
+    if TRANSFER in arguments.predictors:
         _ = TruthStart([before.stem], before).learned
     fits = joblib.Parallel(n_jobs=arguments.jobs, return_as="generator")(
         joblib.delayed(kept)(file, table, before, arguments.truth, **job)
