@@ -12,7 +12,8 @@ from typing import Any
 
 from dagsmith.correlation import by_component, by_round, joint, prequential
 from dagsmith.data.store import ENCODERS
-from dagsmith.ensemble import SUFFIX, ensemble, joined_document
+from dagsmith.distil import FOLDER, kept_trainings, taught
+from dagsmith.ensemble import SUFFIX, ensemble, finished, joined_document
 from dagsmith.job import Job
 from dagsmith.model import write_model
 from dagsmith.placement import hardware_of
@@ -91,6 +92,7 @@ def assemble(job: Job, stages: Sequence[str]) -> dict[str, Any]:
         "models": models,
         "truth": truth,
         "baselines": _baselines(job),
+        **_teacher(job),
         "pareto_front": _front(trials, both),
     } | ({"hardware": _hardware(job, models)} if job.on_hardware else {})
 
@@ -106,7 +108,7 @@ def keep_models(job: Job, result: Mapping[str, Any]) -> None:
             runs or model["runs"],
             key=lambda run: _signed(run["valid"][job.quality.name], larger),
         )
-        training = contender_training(job, architecture, best["seed"], scratch_recipe(job).epochs)
+        training = _kept_training(job, model, best["seed"])
         document = {
             "rank": model["rank"],
             "key": model["key"],
@@ -116,6 +118,7 @@ def keep_models(job: Job, result: Mapping[str, Any]) -> None:
             "parameters": model["parameters"],
             "flops": model["flops"],
             "recipe": dataclasses.asdict(training.recipe),
+            "distilled": model.get("distilled", False),
             "versions": result["versions"],
             "data": result["dataset"]["fingerprint"],
         }
@@ -124,7 +127,7 @@ def keep_models(job: Job, result: Mapping[str, Any]) -> None:
         write_model(folder, architecture, [training.folder], encoders, document)
         kept.add(folder.name)
         if "ensemble" in model:
-            folders = {run["seed"]: _folder(job, architecture, run["seed"]) for run in runs}
+            folders = {run["seed"]: _kept_training(job, model, run["seed"]).folder for run in runs}
             joined = joined_document(document, model["ensemble"], list(folders))
             folder = folder.with_name(folder.name + SUFFIX)
             write_model(folder, architecture, list(folders.values()), encoders, joined)
@@ -135,9 +138,11 @@ def keep_models(job: Job, result: Mapping[str, Any]) -> None:
             shutil.rmtree(folder)
 
 
-def _folder(job: Job, model: Architecture, seed: int) -> Path:
-    """Where a full training of the race left its weights."""
-    return contender_training(job, model, seed, scratch_recipe(job).epochs).folder
+def _kept_training(job: Job, model: Mapping[str, Any], seed: int) -> Training:
+    """The training whose weights are kept of one of the result's models."""
+    architecture = Architecture.from_dict(model["architecture"])
+    training = contender_training(job, architecture, seed, scratch_recipe(job).epochs)
+    return taught(training, job.path / FOLDER) if model.get("distilled") else training
 
 
 def versions() -> dict[str, str]:
@@ -152,14 +157,12 @@ def _searched_entry(job: Job, trials: Trials, number: int) -> dict[str, Any] | N
     architecture = trials.architecture(trial)
     output = job.directory.output("scratch") or {}
     seeds, heats = output["seeds"], [h for h in output["heats"] if number in h["entered"]]
-    entry = trained_entry(
-        [
-            contender_training(job, architecture, seed, heats[-1]["epochs"])
-            for seed in (seeds if number in output["best"] else seeds[:1])
-        ],
-        trials.costs(trial),
-        job.settings.ensemble,
-    )
+    won = number in output["best"]
+    alone = [
+        contender_training(job, architecture, seed, heats[-1]["epochs"])
+        for seed in (seeds if won else seeds[:1])
+    ]
+    entry = trained_entry(job, alone, trials.costs(trial), job.path / FOLDER if won else None)
     if entry is None:
         return None
     first = contender_training(job, architecture, seeds[0], heats[0]["epochs"]).outcome() or {}
@@ -176,24 +179,55 @@ def _searched_entry(job: Job, trials: Trials, number: int) -> dict[str, Any] | N
     }
 
 
+def _teacher(job: Job) -> dict[str, Any]:
+    """What the winners' trainings reach together, from which they were taught; nothing if not."""
+    output = job.directory.output("distil")
+    return {"teacher": output} if output else {}
+
+
 def trained_entry(
-    trainings: Sequence[Training], costs: Mapping[str, float], ensembled: bool
+    job: Job, alone: Sequence[Training], costs: Mapping[str, float], taught_in: Path | None
 ) -> dict[str, Any] | None:
-    """Figures of one model over its seeds, or None if all of them failed."""
-    outcomes = [training.outcome() or {"failure": "not trained"} for training in trainings]
-    runs = [outcome for outcome in outcomes if "failure" not in outcome]
-    if not runs:
+    """Figures of one model over its seeds, or None if all of them failed.
+
+    Args:
+        job: what it belongs to.
+        alone: its trainings by the labels alone.
+        costs: its parameters and FLOPs.
+        taught_in: folder in which it may have been taught; None if it was not.
+    """
+    kept = list(alone) if taught_in is None else kept_trainings(job, alone, taught_in)
+    figures = _figures(kept)
+    if not figures:
         return None
-    joined = {"ensemble": ensemble(trainings)} if ensembled and len(runs) > 1 else {}
+    several = job.settings.ensemble and len(figures["runs"]) > 1
     return {
-        "key": trainings[0].key,
+        "key": alone[0].key,
         "parameters": costs["parameters"],
         "flops": costs["flops"],
+        **figures,
+        **({"ensemble": ensemble(kept)} if several else {}),
+        **({} if taught_in is None else _ways(alone, kept, taught_in)),
+    }
+
+
+def _ways(alone: Sequence[Training], kept: list[Training], folder: Path) -> dict[str, Any]:
+    """Figures of both ways in which a model was trained; nothing if there was one only."""
+    sides = {"alone": alone, "distilled": [taught(training, folder) for training in alone]}
+    found = {way: figures for way, each in sides.items() if (figures := _figures(each))}
+    return {"distilled": kept != list(alone), "ways": found} if "distilled" in found else {}
+
+
+def _figures(trainings: Sequence[Training]) -> dict[str, Any]:
+    """Means over the seeds that did not fail, and the runs themselves; nothing without any."""
+    runs = [training.outcome() or {} for training in finished(trainings)]
+    if not runs:
+        return {}
+    return {
         "valid": _mean([run["valid"] for run in runs]),
         "test": _mean([run["test"] for run in runs]),
         "seeds": [run["seed"] for run in runs],
         "runs": runs,
-        **joined,
     }
 
 
@@ -218,12 +252,14 @@ def _baselines(job: Job) -> list[dict[str, Any]]:
     return entries
 
 
-def named_entry(job: Job, stage: str, name: str, model: Architecture) -> dict[str, Any] | None:
+def named_entry(
+    job: Job, stage: str, name: str, model: Architecture, taught_in: Path | None = None
+) -> dict[str, Any] | None:
     """Figures of a model that goes by a name, or None if all of its trainings failed."""
     trainings = [training_of(job, stage, model, seed, name) for seed in scratch_seeds(job)]
     costs = job.costs(Population.from_architectures([model], PLUS_KINDS))
     single = {cost: float(values[0]) for cost, values in costs.items()}
-    return trained_entry(trainings, single, job.settings.ensemble)
+    return trained_entry(job, trainings, single, taught_in)
 
 
 def _hardware(job: Job, models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

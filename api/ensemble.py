@@ -1,16 +1,17 @@
-"""Several seeds of one model together: the mean of their probabilities."""
+"""Several trainings together: the mean of their probabilities."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dagsmith.data import Dataset
 from dagsmith.metrics import documented
 from dagsmith.network import WEIGHTS, restore
-from dagsmith.supernet.inputs import pick_device
+from dagsmith.supernet.distillation import mean_probabilities
 from dagsmith.supernet.metrics import click_metrics
-from dagsmith.supernet.scratch import predict
+from dagsmith.supernet.model import ClickModel
 from dagsmith.trainings import Training
 
 SUFFIX = "-ensemble"
@@ -39,16 +40,33 @@ def ensemble(trainings: Sequence[Training]) -> dict[str, Any]:
 
     Trainings that failed are left out. Every member's rows are predicted anew from its weights.
     """
-    done = finished(trainings)
-    dataset = Dataset.open(done[0].data)
-    device = pick_device(done[0].device)
-    models = [
-        restore(training.folder / WEIGHTS, training.build(dataset), training.key).to(device)
-        for training in done
-    ]
+    dataset = Dataset.open(trainings[0].data)
     found = {}
     for name in ("valid", "test"):
-        split = dataset.split(name)
-        mean = np.mean([predict(model, split, device) for model in models], axis=0)
-        found[name] = documented(click_metrics(split.label, mean))
+        mean = answers(trainings, dataset, name)
+        found[name] = documented(click_metrics(dataset.split(name).label, mean))
     return found
+
+
+def answers(
+    trainings: Sequence[Training],
+    dataset: Dataset,
+    split: str,
+    told: Callable[[int], None] = lambda done: None,
+) -> NDArray[np.float32]:
+    """Mean probability of finished trainings, ``[rows]``; those that failed are left out.
+
+    Args:
+        trainings: of which at least one has not failed.
+        dataset: what they were trained on.
+        split: whose rows.
+        told: of how many have answered.
+    """
+    done = finished(trainings)
+
+    def models() -> Iterator[ClickModel]:
+        for count, training in enumerate(done):
+            told(count)
+            yield restore(training.folder / WEIGHTS, training.build(dataset), training.key)
+
+    return mean_probabilities(models(), dataset.split(split), done[0].device)

@@ -8,6 +8,7 @@ from plotly import graph_objects as go
 
 from dagsmith.assembly import assemble, keep_models
 from dagsmith.champion_start import check_champion_store
+from dagsmith.distil import stage_distil
 from dagsmith.errors import RunError
 from dagsmith.job import Job, search_directory
 from dagsmith.predictor_start import check_tables
@@ -39,6 +40,7 @@ STAGES: dict[str, Callable[[Job], dict[str, Any]]] = {
     "predictor": stage_predictor,
     "search": stage_search,
     "scratch": stage_scratch,
+    "distil": stage_distil,
     "baselines": stage_baselines,
 }
 """The stages that take time, by name, in order; result, models and report follow."""

@@ -198,10 +198,15 @@ _OPINIONS: dict[str, Check] = {
 }
 _SEARCHED: dict[str, Check] = {"architecture": _map(_anything), "trial": _whole, **_OPINIONS}
 _HEAT = _object({"epochs": _whole, "valid": _METRICS}, {})
+_WAY = _object(
+    {"valid": _METRICS, "test": _METRICS, "seeds": _list(_whole), "runs": _list(_RUN)}, {}
+)
 _ADDED: dict[str, Check] = {
     "finalist": _flag,
     "name": _text,
     "heat": _or_null(_HEAT),
+    "distilled": _flag,
+    "ways": _map(_WAY),
     **_JOINED,
 }
 """Fields of a searched model that results of earlier versions lack."""
@@ -240,6 +245,7 @@ _HARDWARE = _object(
     },
     {},
 )
+_TEACHER = _object({"share": _number, "members": _whole, "valid": _METRICS, "test": _METRICS}, {})
 _RESULT = _object(
     {
         "format": _exactly(FORMAT),
@@ -297,5 +303,5 @@ _RESULT = _object(
         ),
     },
     # Added later; a result without it is still one of this format.
-    {"components": _list(_COMPONENT), "hardware": _list(_HARDWARE)},
+    {"components": _list(_COMPONENT), "hardware": _list(_HARDWARE), "teacher": _TEACHER},
 )

@@ -70,6 +70,7 @@ _RANGES: Mapping[str, tuple[Callable[[float], bool], str]] = {
     "dropout": (lambda share: 0 <= share < 1, "0 or more, below 1"),
     "learning_rate": (lambda rate: 0 < rate < math.inf, "above 0"),
     "embedding_l2": (lambda penalty: 0 <= penalty < math.inf, "0 or more"),
+    "distil": (lambda share: 0 <= share <= 1, "0 (do not) to 1"),
     "time_period": (lambda units: 0 < units < math.inf, "above 0"),
     "width_factor": (lambda factor: 0 <= factor < math.inf, "0 (all coordinates) or more"),
 }
@@ -170,6 +171,11 @@ class SearchSettings:
     )
     top: int = _option(3, "best architectures to train from scratch and to keep")
     scratch_seeds: int = _option(3, "training seeds of each model that is kept")
+    distil: float | None = _option(
+        None,
+        "train what is kept once more, by labels that are so much the answer of all seeds "
+        "together, and keep the better; else 0.9 in a search, 0 (do not) in train",
+    )
     ensemble: bool = _option(False, "also measure, and keep, the mean of the seeds' probabilities")
     truth: int = _option(6, "random ones that race with them: they measure rankings, and may win")
     no_handmade: bool = _option(False, "do not begin with the hand-made models of the space")
@@ -271,7 +277,7 @@ class SearchSettings:
 _OF_TRAINING = (
     "data valid test label drop format schema time_column time_period encoder min_count numbers "
     "on_error rows embedding_dim width_factor recipe embedding_l2 dropout norm learning_rate "
-    "precision batch_size ensemble seed device jobs"
+    "precision batch_size distil ensemble seed device jobs"
 )
 TRAIN_SETTINGS = {name: name for name in _OF_TRAINING.split()} | {
     "scratch_epochs": "epochs",

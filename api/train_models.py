@@ -13,6 +13,7 @@ from typing import Any
 
 from dagsmith.assembly import described_dataset, named_entry, versions
 from dagsmith.data.store import ENCODERS
+from dagsmith.distil import FOLDER, taught, teach, teachable
 from dagsmith.ensemble import SUFFIX, joined_document
 from dagsmith.errors import RunError
 from dagsmith.files import write_text
@@ -28,6 +29,7 @@ from dagsmith.space.errors import nearest
 from dagsmith.stages import scratch_seeds, stage_data
 from dagsmith.stages import train_models as train_all_of
 from dagsmith.training import base_recipe, baseline, fit_recipe, scratch_recipe, training_of
+from dagsmith.trainings import Training
 
 FORMAT = "dagsmith.training/1"
 RESULT = "result.json"
@@ -74,6 +76,7 @@ def train_models(
             "data": lambda: stage_data(job),
             "recipe": lambda: fit_recipe(job, lambda: _architectures(job, found)),
             "training": lambda: _train(job, found),
+            "distil": lambda: _distil(job, found),
             "report": lambda: _finish(job, found),
         }.items():
             if directory.output(name) is not None:
@@ -172,23 +175,39 @@ def _check_inputs(job: Job, name: str, model: Architecture) -> None:
                 )
 
 
+def _trainings(job: Job, found: Mapping[str, Architecture | None]) -> dict[str, list[Training]]:
+    """By the labels alone: for each model its seeds."""
+    return {
+        name: [training_of(job, "training", model, seed, name) for seed in scratch_seeds(job)]
+        for name, model in _architectures(job, found).items()
+    }
+
+
 def _train(job: Job, found: Mapping[str, Architecture | None]) -> dict[str, Any]:
-    train_all_of(
-        job,
-        [
-            training_of(job, "training", model, seed, name)
-            for name, model in _architectures(job, found).items()
-            for seed in scratch_seeds(job)
-        ],
-    )
+    train_all_of(job, [training for each in _trainings(job, found).values() for training in each])
     return {"names": list(found)}
+
+
+def _distil(job: Job, found: Mapping[str, Architecture | None]) -> dict[str, Any]:
+    """Teach each model what its own seeds know together, so that models can be compared."""
+    share = job.settings.distil or 0.0
+    models = {name: each for name, each in _trainings(job, found).items() if teachable([each])}
+    if not share or not models:
+        return {}
+    total, done, teachers = sum(1 + len(each) for each in models.values()), 0, {}
+    for name, each in models.items():
+        folder = job.path / FOLDER / name
+        teachers[name] = teach(job, [each], folder, share, before=done, total=total)
+        done += 1 + len(each)
+    return {"share": share, "teachers": teachers}
 
 
 def _finish(job: Job, found: Mapping[str, Architecture | None]) -> dict[str, Any]:
     """Write the result, and keep each model as its best seed on the validation rows trained it."""
     entries, settings = [], job.settings.to_dict()
     for name, model in _architectures(job, found).items():
-        entry = named_entry(job, "training", name, model)
+        folder = job.path / FOLDER / name
+        entry = named_entry(job, "training", name, model, folder)
         if entry is None:
             continue
         recipe = dataclasses.asdict(scratch_recipe(job, name))
@@ -214,12 +233,14 @@ def _finish(job: Job, found: Mapping[str, Architecture | None]) -> dict[str, Any
             "parameters": entry["parameters"],
             "flops": entry["flops"],
             "recipe": recipe,
+            "distilled": entry.get("distilled", False),
             "versions": versions(),
             "data": job.dataset.fingerprint,
         }
-        folders = {
-            each: training_of(job, "training", model, each, name).folder for each in entry["seeds"]
-        }
+        trainings = [training_of(job, "training", model, each, name) for each in entry["seeds"]]
+        if entry.get("distilled"):
+            trainings = [taught(training, folder) for training in trainings]
+        folders = {training.seed: training.folder for training in trainings}
         folder, encoders = job.path / "models" / name, job.dataset.path / ENCODERS
         write_model(folder, model, [folders[seed]], encoders, kept)
         if "ensemble" in entry:

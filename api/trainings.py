@@ -47,6 +47,7 @@ class Training:
         folder: where the weights and the figures are kept.
         device: where to train.
         name: what to call it; the beginning of its key where empty.
+        labels: file of other labels of the training rows, from which it learns.
     """
 
     model: Architecture
@@ -56,6 +57,7 @@ class Training:
     folder: Path
     device: str = "auto"
     name: str = ""
+    labels: Path | None = None
 
     @property
     def key(self) -> str:
@@ -94,6 +96,8 @@ def train(training: Training, progress: Progress) -> None:
     training.folder.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     dataset = Dataset.open(training.data)
+    if training.labels is not None:
+        dataset = dataset.with_labels(training.labels)
     figures: dict[str, Any] = {"seed": training.seed}
     try:
         trained = train_scratch(

@@ -246,6 +246,25 @@ class Dataset:
         found.encoders = Encoders(schema, (), self.encoders.sparse)
         return found
 
+    def with_labels(self, file: str | Path) -> "Dataset":
+        """The data set with other labels of its training rows, such as `soft_labels` gives.
+
+        Args:
+            file: ``.npy`` with float32 ``[training rows]``, probabilities; memory-mapped.
+
+        Raises:
+            DatasetError: If it is not there, or holds anything else.
+        """
+        file, whole = Path(file), self.train
+        labels = _map_array(file, ARRAYS["label"], (len(whole),))
+        # Written so that NaN is refused too.
+        wrong = np.flatnonzero(~((labels >= 0) & (labels <= 1)))
+        if len(wrong):
+            row = int(wrong[0])
+            raise DatasetError(f"{file}: row {row} is {labels[row]}; expected 0 to 1")
+        splits = {**self.splits, "train": Split(whole.dense, whole.sparse, labels)}
+        return self._view("with_labels", {"file": file}, splits)
+
     def _view(
         self, method: str, arguments: Mapping[str, Any], splits: Mapping[str, Split]
     ) -> "Dataset":

@@ -52,7 +52,7 @@ def _verdict(result: Mapping[str, Any]) -> str:
     best = result["models"][0]["test"]["logloss"]
     if best is None:
         return "The best model has no test log loss; the table says why."
-    text = f"Model 1 reaches a test log loss of <b>{best:.4f}</b>"
+    text = f"Model 1 reaches a test log loss of <b>{best:.4f}</b>{_alone(result['models'][0])}"
     limit = result["dataset"].get("bayes_logloss")
     if limit is not None:
         text += f"; the data's Bayes limit is {limit:.4f}"
@@ -67,6 +67,11 @@ def _verdict(result: Mapping[str, Any]) -> str:
     return text + "."
 
 
+def _alone(model: Mapping[str, Any]) -> str:
+    """What a taught model reaches as the hand-made ones are trained."""
+    return f" (by the labels alone {shown})" if (shown := _untaught(model)) else ""
+
+
 def models_part(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric: str) -> str:
     """The models beside the hand-made ones: table, figure, Pareto front."""
     corner = "Upper" if larger_is_better(metric) else "Lower"
@@ -74,7 +79,7 @@ def models_part(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric
         return "<h2>Models</h2><p>No architecture was trained from scratch.</p>"
     return (
         "<h2>Models</h2>\n<p>Each was trained from scratch; figures are means over the training "
-        "seeds. FLOPs are multiply-accumulates per row.</p>\n"
+        f"seeds. FLOPs are multiply-accumulates per row.{_taught(result)}</p>\n"
         + _model_table(result)
         + pair(
             section(
@@ -93,6 +98,31 @@ def models_part(result: Mapping[str, Any], trials: Sequence[TrialRecord], metric
     )
 
 
+def _taught(result: Mapping[str, Any]) -> str:
+    """Who was taught by whom, if anybody was."""
+    teacher = result.get("teacher")
+    if teacher is None:
+        return ""
+    learned = [str(model["rank"]) for model in result["models"] if model.get("distilled")]
+    text = (
+        f" The {teacher['members']} trainings of the models have a test log loss of "
+        f"{number(teacher['test']['logloss'])} together, at the price of all of them. "
+    )
+    if not learned:
+        return text + "Trained once more from their answers, no model was better (validation rows)."
+    models = f"model {learned[0]}" if len(learned) == 1 else f"models {', '.join(learned)}"
+    return (
+        f"{text}Trained once more from their answers (knowledge distillation), {models} became "
+        "better on the validation rows and stand here so; beside it what the labels alone give."
+    )
+
+
+def _untaught(model: Mapping[str, Any]) -> str:
+    """Test log loss of a taught model by the labels alone."""
+    alone = model.get("ways", {}).get("alone") if model.get("distilled") else None
+    return number(alone["test"]["logloss"]) if alone else ""
+
+
 def _origin(model: Mapping[str, Any]) -> str:
     """Where a model comes from, if the search did not choose it."""
     if "name" in model:
@@ -101,10 +131,14 @@ def _origin(model: Mapping[str, Any]) -> str:
 
 
 def _model_table(result: Mapping[str, Any]) -> str:
+    taught = any(model.get("distilled") for model in result["models"])
     head = (
-        "<tr class='groups'><th></th><th colspan='2'>cost</th><th colspan='2'>test</th>"
+        "<tr class='groups'><th></th><th colspan='2'>cost</th>"
+        f"<th colspan='{3 if taught else 2}'>test</th>"
         "<th colspan='2'>validation</th><th>search</th><th>predictor</th><th></th></tr>"
-        "<tr><th>model</th><th>parameters</th><th>FLOPs</th><th>log loss</th><th>AUC</th>"
+        "<tr><th>model</th><th>parameters</th><th>FLOPs</th><th>log loss</th>"
+        + ("<th>labels alone</th>" if taught else "")
+        + "<th>AUC</th>"
         "<th>log loss</th><th>AUC</th><th>log loss</th><th>predicted</th><th>seeds</th></tr>"
     )
     rows = []
@@ -118,6 +152,7 @@ def _model_table(result: Mapping[str, Any]) -> str:
             count(model["parameters"]),
             count(model["flops"]),
             number(model["test"]["logloss"]),
+            *([_untaught(model)] if taught else []),
             number(model["test"]["auc"]),
             number(model["valid"]["logloss"]),
             number(model["valid"]["auc"]),

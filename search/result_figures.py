@@ -38,6 +38,7 @@ STAGE_ORDER = (
     "predictor",
     "search",
     "scratch",
+    "distil",
     "baselines",
     "report",
 )
@@ -184,6 +185,21 @@ def figure_models(result: Mapping[str, Any], metric: str = "logloss") -> go.Figu
             marker={"color": colour, "size": 12, "symbol": symbol},
             hovertemplate="%{y}: %{x:.5f}<extra></extra>",
         )
+    untaught = {
+        f"model {m['rank']}": value
+        for m in result["models"]
+        if m.get("distilled")
+        and (value := _value(m["ways"].get("alone", {}), "test", metric)) is not None
+    }
+    if untaught:
+        figure.add_scatter(
+            x=list(untaught.values()),
+            y=list(untaught),
+            name="found, by the labels alone",
+            mode="markers",
+            marker={"color": GREEN, "size": 10, "symbol": "circle-open", "line": {"width": 2}},
+            hovertemplate="%{y}, by the labels alone: %{x:.5f}<extra></extra>",
+        )
     limit = result["dataset"].get("bayes_logloss")
     if metric == "logloss" and limit is not None:
         figure.add_vline(x=limit, line={"color": INK, "width": 1.5, "dash": "dash"})
@@ -194,7 +210,7 @@ def figure_models(result: Mapping[str, Any], metric: str = "logloss") -> go.Figu
             mode="lines",
             line={"color": INK, "width": 1.5, "dash": "dash"},
         )
-    shown = [value for _, value in seeds]
+    shown = [*(value for _, value in seeds), *untaught.values()]
     shown += [v for _, m, *_ in rows if (v := _value(m, "test", metric)) is not None]
     if limit is not None and metric == "logloss":
         shown.append(limit)

@@ -3,6 +3,7 @@
 from dagsmith.supernet.analog import READOUTS, Analog
 from dagsmith.supernet.bank import WeightBank
 from dagsmith.supernet.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from dagsmith.supernet.distillation import mean_probabilities, soft_labels
 from dagsmith.supernet.embedding import EmbeddingTable
 from dagsmith.supernet.evaluator import SubnetScoring, SupernetEvaluator
 from dagsmith.supernet.few_epochs import FewEpochsEvaluator
@@ -86,6 +87,7 @@ __all__ = [
     "grouped_auc",
     "load_checkpoint",
     "logloss",
+    "mean_probabilities",
     "normalised_entropy",
     "pick_device",
     "pick_precision",
@@ -93,6 +95,7 @@ __all__ = [
     "save_checkpoint",
     "short_recipe",
     "sized_for",
+    "soft_labels",
     "torchrun_ranks",
     "train_scratch",
     "train_supernet",

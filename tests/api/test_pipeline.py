@@ -55,7 +55,8 @@ def outcome(path: Path) -> dict[str, Any]:
         del result[key]
     for group in ("models", "truth", "baselines"):
         for entry in result[group]:
-            for run in entry["runs"]:
+            runs = [entry["runs"], *(way["runs"] for way in entry.get("ways", {}).values())]
+            for run in (run for each in runs for run in each):
                 del run["seconds"], run["rows_per_second"]
     return result
 
@@ -122,6 +123,7 @@ def test_interrupted_at_every_stage_it_ends_with_the_same_result(
         "supernet": 4,
         "search": 6,
         "scratch": 7,
+        "distil": 6,
         "baselines": 10,
     }.items():
         with pytest.raises(KeyboardInterrupt):
@@ -130,7 +132,7 @@ def test_interrupted_at_every_stage_it_ends_with_the_same_result(
     search_models(tiny, tmp_path / "run", told)
     assert [line for line in told.lines if "finished before" in line] == [
         f"{stage}: finished before"
-        for stage in ("data", "recipe", "supernet", "predictor", "search", "scratch")
+        for stage in ("data", "recipe", "supernet", "predictor", "search", "scratch", "distil")
     ]
     assert outcome(tmp_path / "run") == outcome(finished_run)
 
@@ -308,7 +310,7 @@ def test_a_training_that_fails_is_told_and_the_others_go_on(
     told = Listening()
     result = search_models(tiny, tmp_path / "run", told)
     assert any("training loss is nan at step 3" in line for line in told.lines)
-    assert sorted(len(model["seeds"]) for model in result["models"]) == [1, 2]
+    assert sorted(len(m["ways"]["alone"]["seeds"]) for m in result["models"]) == [1, 2]
 
 
 def test_a_search_ends_by_the_clock(

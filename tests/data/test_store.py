@@ -170,3 +170,30 @@ def test_a_data_set_without_its_dense_features(folder: Path) -> None:
     again = pickle.loads(pickle.dumps(bare))
     assert again.dense_features == ()
     np.testing.assert_array_equal(again.train.sparse, bare.train.sparse)
+
+
+def test_other_labels_of_the_training_rows(folder: Path, tmp_path: Path) -> None:
+    dataset, file = Dataset.open(folder), tmp_path / "labels.npy"
+    soft = np.linspace(0, 1, len(dataset.train), dtype=np.float32)
+    np.save(file, soft)
+    taught = dataset.with_labels(file)
+    for found in (taught, pickle.loads(pickle.dumps(taught))):
+        np.testing.assert_array_equal(found.train.label, soft)
+        np.testing.assert_array_equal(found.train.sparse, dataset.train.sparse)
+        np.testing.assert_array_equal(found.valid.label, dataset.valid.label)
+    assert set(np.unique(dataset.train.label)) == {0.0, 1.0}
+
+
+def test_labels_that_are_none_are_refused(folder: Path, tmp_path: Path) -> None:
+    dataset, file = Dataset.open(folder), tmp_path / "labels.npy"
+    with pytest.raises(DatasetError, match=r"labels\.npy: missing"):
+        dataset.with_labels(file)
+    soft = np.full(len(dataset.train), 0.5, np.float32)
+    np.save(file, soft[:-1])
+    with pytest.raises(DatasetError, match=r"labels\.npy: float32\[\d+\] where"):
+        dataset.with_labels(file)
+    for wrong in (1.5, -0.1, np.nan):
+        soft[3] = wrong
+        np.save(file, soft)
+        with pytest.raises(DatasetError, match=r"labels\.npy: row 3 is .*; expected 0 to 1"):
+            dataset.with_labels(file)

@@ -301,6 +301,25 @@ def test_models_figure_holds_the_bayes_limit_and_every_seed() -> None:
     assert low < 0.4211 < high
 
 
+def test_a_taught_model_stands_beside_what_the_labels_alone_give() -> None:
+    result = _result()
+    plain = report_html(result, _records())
+    assert "labels alone" not in plain
+    taught, other = result["models"]
+    alone = {"valid": _metrics(0.439), "test": _metrics(0.4389), "seeds": [0], "runs": []}
+    result["teacher"] = {"share": 0.9, "members": 4, "valid": _metrics(0.4), "test": _metrics(0.42)}
+    taught |= {"distilled": True, "ways": {"alone": alone, "distilled": alone}}
+    other |= {"distilled": False, "ways": {"alone": alone, "distilled": alone}}
+    page = report_html(result, _records())
+    assert "<b>0.4320</b> (by the labels alone 0.4389)" in page
+    assert "The 4 trainings of the models have a test log loss of 0.4200 together" in page
+    assert "(knowledge distillation), model 1 became better" in page
+    (points,) = [t for t in figure_models(result).data if t.name == "found, by the labels alone"]
+    assert (list(points.x), list(points.y)) == ([0.4389], ["model 1"])
+    taught["distilled"] = False
+    assert "no model was better (validation rows)" in report_html(result, _records())
+
+
 def test_seconds_are_in_the_order_of_the_stages_and_leave_out_the_total() -> None:
     figure = figure_seconds({"total": 9.0, "search": 5.0, "data": 1.0, "own": 3.0})
     assert list(figure.data[0].y) == ["data", "search", "own"]
