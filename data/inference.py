@@ -82,12 +82,13 @@ def infer_schema(
         columns = opened.columns()
         wanted = {"dense": dense, "categorical": categorical, "multivalued": multivalued}
         if opened.format.schema is not None:
-            if label is not None or any(wanted.values()):
-                raise DatasetError(
-                    f"the format {opened.format.name!r} brings its own schema;"
-                    " give format='table' to choose label and columns"
-                )
             schema = opened.format.schema(columns, encoding or Encoding())
+            # To name the label that it has anyway does no harm.
+            if label not in (None, schema.label.column) or any(wanted.values()):
+                raise DatasetError(
+                    f"the format {opened.format.name!r} brings its own schema, whose label is "
+                    f"{schema.label.column!r}; give format='table' to choose label and columns"
+                )
             for name in drop:
                 if name not in columns:
                     raise DatasetError(f"drop: no column {name!r}; {nearest(name, columns)}")

@@ -214,6 +214,9 @@ def test_a_named_format_has_its_own_schema(tmp_path: Path) -> None:
     path = tmp_path / "u.data"
     path.write_text("1\t2\t3\t4\n")
     assert infer_schema(path, format="movielens", drop=["item_id"]).label.at_least == 4
+    assert infer_schema(path, format="movielens", label="rating").label.at_least == 4
+    with pytest.raises(DatasetError, match="brings its own schema, whose label is 'rating'"):
+        infer_schema(path, format="movielens", label="item_id")
     with pytest.raises(DatasetError, match="brings its own schema"):
         infer_schema(path, format="movielens", dense=["user_id"])
     with pytest.raises(DatasetError, match="drop: no column 'itm_id'"):
