@@ -50,10 +50,13 @@ SCORED_BY = (
     "scratch_epochs",
 )
 """Settings that decide the score of a candidate."""
+OF_SUPERNET = ("supernet", "fine-tuning")
+"""Evaluators that score by a supernet's weights."""
 SCORED_BY_ONE = {
     "few-epochs": ("few_epochs", "scratch_seeds"),
     "short-training": ("short_rows",),
     "supernet": ("supernet_epochs", "supernet_batch_size"),
+    "fine-tuning": ("supernet_epochs", "supernet_batch_size", "short_rows"),
 }
 """Those that only one evaluator has."""
 
@@ -133,7 +136,7 @@ class Job:
 
     @property
     def evaluator(self) -> str:
-        """What scores candidates: ``"supernet"``, ``"short-training"`` or ``"few-epochs"``.
+        """What scores candidates: one of `EVALUATORS` but ``"auto"``.
 
         Streams as unlike as those of ctr-plus share weights badly, and are cheap to train; NASRec's
         blocks share them better, and cost ten times as much. Of the two ways to train a candidate

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from dagsmith.errors import RunError
-from dagsmith.job import Job, search_directory
+from dagsmith.job import OF_SUPERNET, Job, search_directory
 from dagsmith.progress import SilentReporter
 from dagsmith.run_directory import read_configuration
 from dagsmith.settings import SearchSettings
@@ -32,7 +32,7 @@ def train_beside(settings: SearchSettings, out: str | Path) -> None:
     while directory.output("recipe") is None:
         time.sleep(POLL_S)
     job = Job(settings, directory, SilentReporter())
-    if job.evaluator != "supernet":
+    if job.evaluator not in OF_SUPERNET:
         logger.warning("candidates are trained alone: without a supernet one process does it all")
     elif directory.output("supernet") is None:
         train_shared(job)

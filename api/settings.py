@@ -45,7 +45,7 @@ NUMBERS = ("auto", "dense", "buckets", "both")
 ON_ERROR = ("raise", "skip")
 DEVICES = ("auto", "cpu", "cuda")
 NORMS = ("none", "layer", "batch")
-EVALUATORS = ("auto", "supernet", "short-training", "few-epochs")
+EVALUATORS = ("auto", "supernet", "fine-tuning", "short-training", "few-epochs")
 
 _LEAST = {"rows": 1000, "truth": 0, "seed": 0}
 """Smallest values of counts; it is 1 for the others."""
@@ -135,7 +135,7 @@ class SearchSettings:
     evaluator: str = _option(
         "auto",
         "what scores candidates; auto is few-epochs in ctr-plus (-pim), or short-training if the "
-        "log is large, else supernet",
+        "log is large, else supernet; fine-tuning trains its subnets on, shortly",
         EVALUATORS,
     )
     short_rows: int = _option(200_000, "training rows that a short training sees, about")

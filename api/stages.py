@@ -17,7 +17,7 @@ from dagsmith.data.encoding import Numbers
 from dagsmith.data.store import MANIFEST
 from dagsmith.data_command import check_categories, describe, prepare_log
 from dagsmith.errors import RunError
-from dagsmith.job import Job
+from dagsmith.job import OF_SUPERNET, Job
 from dagsmith.numbers import enters_twice, tried_numbers
 from dagsmith.predictor_start import predictor_start
 from dagsmith.progress import clock_text
@@ -92,7 +92,7 @@ def stage_recipe(job: Job) -> dict[str, Any]:
 
 def stage_supernet(job: Job) -> dict[str, Any]:
     """Train what candidates share: the supernet, embeddings that they begin with, or nothing."""
-    if job.evaluator == "supernet":
+    if job.evaluator in OF_SUPERNET:
         return train_shared(job)
     if job.evaluator == "few-epochs":
         job.progress.say("supernet: none, each candidate is trained from scratch")

@@ -209,11 +209,13 @@ def _alone(job: Job) -> FewEpochsEvaluator | ShortTrainingEvaluator:
             device=settings.device,
             jobs=jobs,
         )
+    tuned = job.evaluator == "fine-tuning"
     return ShortTrainingEvaluator(
         job.dataset,
         recipe,
         ShortTraining(rows=settings.short_rows, seed=settings.seed),
-        table=_trained_table(job),
+        table=None if tuned else _trained_table(job),
+        supernet=_trained_supernet(job) if tuned else None,
         device=settings.device,
         jobs=jobs,
     )
@@ -221,11 +223,16 @@ def _alone(job: Job) -> FewEpochsEvaluator | ShortTrainingEvaluator:
 
 def subnet_evaluator(job: Job) -> Evaluator:
     """The evaluator over the trained supernet."""
-    supernet = _supernet(job)
-    supernet.load(job.path / SUPERNET)
+    supernet = _trained_supernet(job)
     precision = scratch_recipe(job).precision
     evaluator = SupernetEvaluator(supernet, job.dataset, SubnetScoring(precision=precision))
     return _with_latency(job, evaluator)
+
+
+def _trained_supernet(job: Job) -> Supernet:
+    supernet = _supernet(job)
+    supernet.load(job.path / SUPERNET)
+    return supernet
 
 
 def _with_latency(job: Job, evaluator: Evaluator) -> Evaluator:

@@ -145,6 +145,12 @@ def parse() -> argparse.Namespace:
         help="truth tables that the predictor learns first in ctr-plus; the other one is of this "
         "log",
     )
+    parser.add_argument(
+        "--distil",
+        type=float,
+        default=0.0,
+        help="share of what all winners of a search, or all seeds of a hand-made model, answer",
+    )
     parser.add_argument("--jobs", type=int)
     parser.add_argument("--rows", type=int, help="about so many rows of each file, to try it out")
     return parser.parse_args()
@@ -170,6 +176,7 @@ def main() -> None:
         scratch_epochs=arguments.epochs,
         embedding_l2=arguments.embedding_l2,
         jobs=arguments.jobs,
+        distil=arguments.distil,
         ensemble=True,
         no_baselines=True,
     )

@@ -8,7 +8,8 @@ learn so many labels, drawn at random, of one score (a short training's, say), a
 tau against that score, which is what a search sees, and against the truth, which is what it is for.
 To learn from one seed and be judged by the other: ``--targets valid_logloss_0 --truth
 valid_logloss_1``. ``gnn-transfer`` is the GNN that has learned the other table first.
-Finished fits are kept in ``--out``; the tables are written there as ``ranking.md``.
+Finished fits are kept in ``--out``; the tables are written there as ``ranking.md``, and
+``ranking.html`` shows them: predictors by their labels of the first of ``--targets``.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from predictor_report import half_interval
+from truth_figures import figure
 from truth_table import watched
 
 from dagsmith.data import EvaluatedTable, truth_table
@@ -54,8 +56,10 @@ OTHER = {"frappe-ctr-plus": "synthetic-ctr-plus", "synthetic-ctr-plus": "frappe-
 """What is learned before a table: the one of the other log."""
 
 
-def fidelities(table: EvaluatedTable, by: str) -> list[str]:
-    """Rows of a table: tau of each score with the truth `by` name, the best first."""
+def fidelities(
+    table: EvaluatedTable, by: str
+) -> list[tuple[str, RankCorrelation, RankCorrelation]]:
+    """Tau of each score with the truth `by` name, over all and among the better half."""
     truth = table.column(by)
     rows = []
     for name in (*table.fidelities, *table.costs):
@@ -66,9 +70,8 @@ def fidelities(table: EvaluatedTable, by: str) -> list[str]:
         tau = rank_correlation(sign * values[known], truth[known])
         half = truth[known] <= np.median(truth[known])
         top = rank_correlation(sign * values[known][half], truth[known][half])
-        cells = (name, _shown(tau), _shown(top), str(tau.n))
-        rows.append((tau.value or 0.0, f"| {' | '.join(cells)} |"))
-    return [row for _, row in sorted(rows, reverse=True)]
+        rows.append((name, tau, top))
+    return sorted(rows, key=lambda row: row[1].value or 0.0, reverse=True)
 
 
 def _shown(tau: RankCorrelation) -> str:
@@ -163,11 +166,9 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     table = truth_table(arguments.table).table.measured(arguments.truth)
     print(f"{len(table)} architectures", flush=True)
-    lines = [
-        "| score | tau | better half | n |",
-        "|---|---|---|---|",
-        *fidelities(table, arguments.truth),
-    ]
+    scores = fidelities(table, arguments.truth)
+    lines = ["| score | tau | better half | n |", "|---|---|---|---|"]
+    lines += [f"| {name} | {_shown(tau)} | {_shown(top)} | {tau.n} |" for name, tau, top in scores]
     seeds = [name for name in ("valid_logloss_0", "valid_logloss_1") if name in table.names]
     if len(seeds) == 2:
         ceiling = rank_correlation(*(table.measured(*seeds).column(name) for name in seeds))
@@ -204,6 +205,9 @@ def main() -> None:
     lines += ["|---|---|---|---|---|---|", *learned(records)]
     text = "\n".join(lines) + "\n"
     write_text(arguments.out / "ranking.md", text)
+    plain = [record for record in records if not record["extras"]]
+    drawn = figure(scores, plain, arguments.targets[0], arguments.truth)
+    write_text(arguments.out / "ranking.html", drawn.to_html(include_plotlyjs=True))
     print(text)
 
 

@@ -3,17 +3,19 @@
     python benchmarks/truth_supernets.py frappe-ctr-plus --data-dir ../shared/data --out runs/nets
 
 Trains one supernet per case over the space of the table, scores all its architectures with each
-refit of the last layer, and says Kendall's tau with their training from scratch, over all and among
-the better half. ctr-plus has no choice blocks in this table, so that what a step may train is a
-random architecture (``whole``: of the whole space, with choice blocks; ``streams``: without them),
-or one of the table's own (``table``: as if it were known who will be asked about). Finished cases
-are kept in ``--out``; the table is written there as ``supernets.md``.
+refit of the last layer (and, with ``--tune``, after the whole subnet was trained on), and says
+Kendall's tau with their training from scratch, over all and among the better half. ctr-plus has no
+choice blocks in this table, so that what a step may train is a random architecture (``whole``: of
+the whole space, with choice blocks; ``streams``: without them), or one of the table's own
+(``table``: as if it were known who will be asked about). What is finished is kept in ``--out``; the
+table is written there as ``supernets.md``.
 """
 
 import argparse
 import json
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,12 +29,15 @@ from rank_correlation import REFITS
 from truth_table import watched
 
 from dagsmith.data import Dataset, TruthTable, prepare_synthetic, truth_table
+from dagsmith.data.evaluations import Evaluator
 from dagsmith.files import write_text
 from dagsmith.predictor.metrics import rank_correlation
 from dagsmith.progress import reporter
 from dagsmith.space import Architecture, RestrictedSpace
 from dagsmith.supernet import (
     Recipe,
+    ShortTraining,
+    ShortTrainingEvaluator,
     SubnetScoring,
     Supernet,
     SupernetEvaluator,
@@ -89,10 +94,8 @@ def trained_on(case: Case, truth: TruthTable) -> list[Architecture]:
     return [drawn.architecture(row) for row in range(len(drawn))]
 
 
-def scored(
-    case: Case, truth: TruthTable, dataset: Dataset, out: Path
-) -> Iterator[tuple[str, list[float], float]]:
-    """Each refit with its log losses, NaN where there is none, and the seconds of the training."""
+def trained(case: Case, truth: TruthTable, dataset: Dataset, out: Path) -> tuple[Supernet, float]:
+    """The supernet of a case and the seconds of its training, from a checkpoint if there is one."""
     recipe, given = Recipe(**truth.card["recipe"]), trained_on(case, truth)
     how = SupernetRecipe(
         epochs=case.epochs,
@@ -115,27 +118,45 @@ def scored(
         progress=bar.told,
     )
     bar.end()
-    nets = [truth.table.population.architecture(row) for row in range(len(truth.table))]
-    for refit in REFITS:
-        scoring = replace(SubnetScoring(precision=recipe.precision), refit=refit)
-        evaluator = SupernetEvaluator(supernet, dataset, scoring)
-        found = list(
-            watched(f"{case}: {refit}", (evaluator.evaluate([net])[0] for net in nets), len(nets))
+    return supernet, training.seconds
+
+
+def ways(
+    truth: TruthTable, dataset: Dataset, supernet: Supernet, tune: Sequence[int]
+) -> dict[str, Evaluator]:
+    """Evaluators by name: each refit of the last layer, and whole subnets tuned on so many rows."""
+    recipe = Recipe(**truth.card["recipe"])
+    scoring = SubnetScoring(precision=recipe.precision)
+    found: dict[str, Evaluator] = {
+        refit: SupernetEvaluator(supernet, dataset, replace(scoring, refit=refit))
+        for refit in REFITS
+    }
+    for rows in tune:
+        found[f"tuned on {rows:,} rows"] = ShortTrainingEvaluator(
+            dataset, recipe, ShortTraining(rows=rows), supernet=supernet
         )
-        losses = [evaluation.metrics.get("logloss", np.nan) for evaluation in found]
-        yield refit, losses, training.seconds
+    return found
 
 
-def kept(case: Case, truth: TruthTable, dataset: Dataset, out: Path) -> list[dict[str, Any]]:
-    """What is said of a case, from its file if it is there."""
-    file = out / f"{joblib.hash([str(case), dataset.fingerprint])[:8]}.json"
-    if not file.exists():
-        rows = [
-            asdict(case) | {"refit": refit, "logloss": losses, "seconds": seconds}
-            for refit, losses, seconds in scored(case, truth, dataset, out)
-        ]
-        write_text(file, json.dumps(rows))
-    return list(json.loads(file.read_text()))
+def kept(
+    case: Case, truth: TruthTable, dataset: Dataset, out: Path, tune: Sequence[int]
+) -> list[dict[str, Any]]:
+    """What is said of a case by each way, from its file as far as it goes."""
+    supernet, seconds = trained(case, truth, dataset, out)
+    nets = [truth.table.population.architecture(row) for row in range(len(truth.table))]
+    rows = []
+    for way, evaluator in ways(truth, dataset, supernet, tune).items():
+        file = out / f"{joblib.hash([str(case), dataset.fingerprint, way])[:8]}.json"
+        known = json.loads(file.read_text()) if file.exists() else {"logloss": [], "each": []}
+        losses, each = known["logloss"], known["each"]
+        evaluations = (evaluator.evaluate([net])[0] for net in nets[len(losses) :])
+        for found in watched(f"{case}: {way}", evaluations, len(nets) - len(losses)):
+            losses.append(found.metrics.get("logloss", math.nan))
+            each.append(found.seconds)
+            if len(losses) % 20 == 0 or len(losses) == len(nets):
+                write_text(file, json.dumps({"logloss": losses, "each": each}))
+        rows.append({"refit": way, "logloss": losses, "each": np.mean(each), "seconds": seconds})
+    return rows
 
 
 def line(case: Case, row: dict[str, Any], losses: NDArray[np.float64]) -> str:
@@ -146,7 +167,8 @@ def line(case: Case, row: dict[str, Any], losses: NDArray[np.float64]) -> str:
     for part in (known, known & (losses <= np.median(losses))):
         tau = rank_correlation(said[part], losses[part])
         taus.append(f"{tau.value:.2f} [{tau.low:.2f}, {tau.high:.2f}]")
-    return f"| {case} | {row['refit']} | {taus[0]} | {taus[1]} | {row['seconds']:.0f} |"
+    cells = [str(case), row["refit"], *taus, f"{row['each']:.1f}", f"{row['seconds']:.0f}"]
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -156,6 +178,9 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, default=Path(default))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cases", type=int, nargs="*", default=list(range(len(CASES))))
+    parser.add_argument(
+        "--tune", type=int, nargs="*", default=[], help="also train whole subnets on so many rows"
+    )
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
@@ -167,11 +192,15 @@ def main() -> None:
         rows = sum(data["rows"].values())
         dataset = prepare_synthetic(arguments.out / "data", rows=rows, seed=0)
     losses = truth.table.column(TRUTH)
-    lines = ["| supernet | refit | tau, all | better half | training, s |", "|---|---|---|---|---|"]
+    lines = [
+        "| supernet | refit | tau, all | better half | a candidate, s | training, s |",
+        "|---|---|---|---|---|---|",
+    ]
     for number in arguments.cases:
         case = CASES[number]
-        lines += [line(case, row, losses) for row in kept(case, truth, dataset, arguments.out)]
-        print("\n".join(lines[-len(REFITS) :]), flush=True)
+        rows = kept(case, truth, dataset, arguments.out, arguments.tune)
+        lines += [line(case, row, losses) for row in rows]
+        print("\n".join(lines[-len(rows) :]), flush=True)
     write_text(arguments.out / "supernets.md", "\n".join(lines) + "\n")
 
 

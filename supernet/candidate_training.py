@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,16 +52,23 @@ class CandidateTraining:
     device: str
 
     def stream(
-        self, architectures: Sequence[Architecture], jobs: int, until: float = math.inf
+        self,
+        architectures: Sequence[Architecture],
+        jobs: int,
+        until: float = math.inf,
+        begin: Callable[[Architecture], Network] | None = None,
     ) -> Iterator[tuple[int, Evaluation]]:
         """Train and score each, `jobs` at a time; one whose loss is not finite has a `failure`.
 
-        Yields places and evaluations, those that end first first; see `StreamingEvaluator`.
+        Yields places and evaluations, those that end first first; see `StreamingEvaluator`. With
+        `begin` a training goes on from the network that it gives; else from initial weights.
         """
         jobs = max(1, min(jobs, len(architectures)))
         threads = max(1, torch.get_num_threads() // jobs)
         calls = (
-            joblib.delayed(self._evaluate_until)(architecture, threads, place, until)
+            joblib.delayed(self._evaluate_until)(
+                architecture, threads, place, until, None if begin is None else begin(architecture)
+            )
             for place, architecture in enumerate(architectures)
         )
         with closing(side_by_side(calls, jobs)) as finished:
@@ -70,17 +77,25 @@ class CandidateTraining:
                     yield place, evaluation
 
     def _evaluate_until(
-        self, architecture: Architecture, threads: int, place: int, until: float
+        self,
+        architecture: Architecture,
+        threads: int,
+        place: int,
+        until: float,
+        begun: Network | None,
     ) -> tuple[int, Evaluation | None]:
         """`evaluate_one`, unless it is too late: only who begins it knows when that is."""
         late = time.time() >= until
-        return place, None if late else self.evaluate_one(architecture, threads)
+        return place, None if late else self.evaluate_one(architecture, threads, begun)
 
-    def evaluate_one(self, architecture: Architecture, threads: int) -> Evaluation:
-        """Train and score one on so many threads."""
+    def evaluate_one(
+        self, architecture: Architecture, threads: int, network: Network | None = None
+    ) -> Evaluation:
+        """Train and score one on so many threads, from `network` on or from initial weights."""
         begun, before = time.monotonic(), torch.get_num_threads()
         whole = Dataset.open(self.path)
-        network = Network.untrained(architecture, whole.fields, self.recipe, self.seed)
+        if network is None:
+            network = Network.untrained(architecture, whole.fields, self.recipe, self.seed)
         scored = self.mapped_rows if network.plan.mapped else self.score_rows
         dataset = whole.drawn({"train": self.rows, "valid": scored}, seed=self.seed)
         if self.table is not None:

@@ -2,7 +2,8 @@
 
 What takes a training longest are the embeddings, which start near zero, and they are much the same
 in every good model. So a candidate may begin with those of a model that is trained already, and
-train them on: a short training then ranks candidates much as a whole one does.
+train them on: a short training then ranks candidates much as a whole one does. Or it begins with
+all the weights that a supernet has for it: fine-tuning the subnet, not its last layer alone.
 """
 
 import math
@@ -19,6 +20,7 @@ from dagsmith.space import Architecture
 from dagsmith.supernet.candidate_training import CandidateTraining
 from dagsmith.supernet.field_widths import field_widths
 from dagsmith.supernet.recipes import Recipe
+from dagsmith.supernet.supernet import Supernet
 from dagsmith.supernet.warm_start import principal
 
 
@@ -78,8 +80,9 @@ def short_recipe(recipe: Recipe, rows: int, short: ShortTraining) -> Recipe:
 class ShortTrainingEvaluator:
     """Trains every candidate shortly: an `Evaluator` of fidelity ``"short-training"``.
 
-    It needs no supernet, and scores depend on nothing but the candidate. Several are trained side
-    by side through joblib, each on its share of the cores; the scores do not depend on how many.
+    With a `supernet` its fidelity is ``"fine-tuning"``; else it needs none, and scores depend on
+    nothing but the candidate. Several are trained side by side through joblib, each on its share of
+    the cores; the scores do not depend on how many.
 
     Args:
         dataset: ``train`` rows train, ``valid`` rows score.
@@ -87,11 +90,13 @@ class ShortTrainingEvaluator:
         short: how long.
         table: embedding vectors to begin with, ``[rows, dim]``, all fields one after the other as
             in an `EmbeddingTable`; None begins near zero.
+        supernet: trained; its weights are what candidates begin with, embeddings too.
         device: where to train.
         jobs: candidates at the same time.
-    """
 
-    fidelity = "short-training"
+    Raises:
+        ValueError: both a table and a supernet.
+    """
 
     def __init__(
         self,
@@ -100,9 +105,14 @@ class ShortTrainingEvaluator:
         short: ShortTraining | None = None,
         *,
         table: Tensor | None = None,
+        supernet: Supernet | None = None,
         device: str = "auto",
         jobs: int = 1,
     ) -> None:
+        if table is not None and supernet is not None:
+            raise ValueError("table and supernet: expected one of them")
+        self.fidelity = "short-training" if supernet is None else "fine-tuning"
+        self.supernet = supernet
         self.short = short or ShortTraining()
         self.recipe = short_recipe(recipe, len(dataset.train), self.short)
         self.jobs = jobs
@@ -131,4 +141,5 @@ class ShortTrainingEvaluator:
         self, architectures: Sequence[Architecture], until: float = math.inf
     ) -> Iterator[tuple[int, Evaluation]]:
         """The same, each when it is finished: `dagsmith.data.StreamingEvaluator`."""
-        return self._training.stream(architectures, self.jobs, until)
+        begin = None if self.supernet is None else self.supernet.extract
+        return self._training.stream(architectures, self.jobs, until, begin)

@@ -102,6 +102,19 @@ def test_candidates_are_trained_shortly_from_the_embeddings_of_a_baseline(plus_r
     assert {trial.user_attrs["fidelity"] for trial in study.trials} == {"short-training"}
 
 
+def test_candidates_are_subnets_that_are_trained_on(tiny: SearchSettings, tmp_path: Path) -> None:
+    result = search_models(
+        replace(tiny, evaluator="fine-tuning", short_rows=1000, distil=0.0, no_baselines=True),
+        tmp_path / "run",
+    )
+    assert (tmp_path / "run" / "supernet.safetensors").exists()
+    assert result["search"]["evaluator"] == "fine-tuning"
+    study = optuna.load_study(
+        study_name="dagsmith", storage=f"sqlite:///{tmp_path / 'run' / 'study.db'}"
+    )
+    assert {trial.user_attrs["fidelity"] for trial in study.trials} == {"fine-tuning"}
+
+
 def test_on_a_small_log_the_search_is_the_first_heat(tiny: SearchSettings, tmp_path: Path) -> None:
     settings = replace(
         tiny,
