@@ -9,6 +9,7 @@ all the weights that a supernet has for it: fine-tuning the subnet, not its last
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from torch import Tensor
 from dagsmith.data import Dataset
 from dagsmith.data.evaluations import Evaluation, in_order
 from dagsmith.space import Architecture
+from dagsmith.supernet.analog import Analog
 from dagsmith.supernet.candidate_training import CandidateTraining
 from dagsmith.supernet.field_widths import field_widths
 from dagsmith.supernet.recipes import Recipe
@@ -141,5 +143,5 @@ class ShortTrainingEvaluator:
         self, architectures: Sequence[Architecture], until: float = math.inf
     ) -> Iterator[tuple[int, Evaluation]]:
         """The same, each when it is finished: `dagsmith.data.StreamingEvaluator`."""
-        begin = None if self.supernet is None else self.supernet.extract
+        begin = None if self.supernet is None else partial(self.supernet.extract, analog=Analog())
         return self._training.stream(architectures, self.jobs, until, begin)

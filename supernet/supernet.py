@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dagsmith.data import SparseField
 from dagsmith.space import Architecture, ArchitectureError, ClickSpace
+from dagsmith.supernet.analog import Analog
 from dagsmith.supernet.bank import WeightBank
 from dagsmith.supernet.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from dagsmith.supernet.embedding import EmbeddingTable
@@ -141,8 +142,12 @@ class Supernet:
         tops = features(plan, weights, dense, rows, first=self.embedding.first, training=training)
         return logits(plan, weights, *tops)
 
-    def extract(self, architecture: Architecture) -> Network:
+    def extract(self, architecture: Architecture, analog: Analog | None = None) -> Network:
         """A stand-alone network with copies of the subnet's weights and of the embedding table.
+
+        Args:
+            architecture: the subnet.
+            analog: the imperfections of the crossbars that it is mapped to, see `Network`.
 
         Raises:
             CheckpointError: the tables are capped, so that there is no table to copy.
@@ -155,6 +160,7 @@ class Supernet:
             self.fields,
             normalise=self.embedding.norm is not None,
             width_factor=self.embedding.width_factor,
+            analog=analog,
         )
         with torch.no_grad():
             for name, leaf in self.bank.slices(plan).items():
