@@ -26,6 +26,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import polars as pl
+from frappe_figure import figure
 from frappe_files import DROPPED, frappe_files
 
 from dagsmith.files import write_text
@@ -208,6 +209,8 @@ def main() -> None:
             print(f"supernet: {result['seconds']['supernet']:.0f} s")
     write_text(arguments.out / "table.json", json.dumps(rows, indent=2) + "\n")
     write_text(arguments.out / "table.md", shown(rows) + "\n")
+    page = figure(rows, arguments.flops).to_html(config={"displayModeBar": False})
+    write_text(arguments.out / "table.html", page)
     print(shown(rows))
 
 

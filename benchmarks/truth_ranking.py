@@ -207,7 +207,7 @@ def main() -> None:
     write_text(arguments.out / "ranking.md", text)
     plain = [record for record in records if not record["extras"]]
     drawn = figure(scores, plain, arguments.targets[0], arguments.truth)
-    write_text(arguments.out / "ranking.html", drawn.to_html(include_plotlyjs=True))
+    write_text(arguments.out / "ranking.html", drawn.to_html(config={"displayModeBar": False}))
     print(text)
 
 
