@@ -215,7 +215,8 @@ class SearchSettings:
             raise RunError("time_period is only with a time_column")
         if self.predictor_store is not None and self.sampler != "mh":
             raise RunError(f"sampler {self.sampler!r} has no predictor; predictor_store is for mh")
-        if self.transfer:
+        # "none" asks for what these do anyway.
+        if self.transfer and self.transfer != NOTHING:
             if self.sampler not in PREDICTING:
                 raise RunError(f"sampler {self.sampler!r} has no predictor; transfer is for mh")
             if self.predictor_store is not None:

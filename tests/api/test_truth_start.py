@@ -127,6 +127,8 @@ def test_a_search_learns_the_tables_of_its_space_unless_it_is_told_otherwise(
         replace(plus, sampler="random"),
         replace(plus, predictor_store="store"),
         replace(plus, transfer=("none",)),
+        replace(plus, transfer=("none",), sampler="tpe"),
+        replace(plus, transfer=("none",), predictor_store="store"),
     )
     for number, settings in enumerate(others):
         assert not tables_to_learn(job(settings, tmp_path / str(number)))
