@@ -27,31 +27,33 @@ LABELS = "labels.npy"
 def stage_distil(job: Job) -> dict[str, Any]:
     """Teach each winner of the race what all of their trainings know together."""
     share = SHARE if job.settings.distil is None else job.settings.distil
-    winners = _winners(job)
-    if not share or not teachable(winners):
+    won, folder = winners(job), job.path / FOLDER
+    if not share or not teachable(won):
         return {}
-    found = teach(job, winners, job.path / FOLDER, share)
-    learned = sum(
-        better(job, [taught(t, job.path / FOLDER) for t in each], each) for each in winners
-    )
+    found = teach(job, won, folder, share)
+    learned = sum(kept_trainings(job, each, folder) != each for each in won)
     job.progress.say(
         f"distil: {found['members']} trainings together have a validation log loss of "
-        f"{found['valid']['logloss']:.4f}; {learned} of {len(winners)} models learned from them"
+        f"{found['valid']['logloss']:.4f}; {learned} of {len(won)} models learned from them"
     )
     return {"share": share, **found}
 
 
-def _winners(job: Job) -> list[list[Training]]:
-    """The full trainings of the race's winners by the labels alone: a list per winner."""
+def winners(job: Job) -> list[list[Training]]:
+    """The full trainings of the race's winners by the labels alone: for each winner its seeds.
+
+    Without those of which no seed could be trained.
+    """
     output, trials = job.directory.output("scratch") or {}, job.trials
     epochs = scratch_recipe(job).epochs
-    return [
+    each = [
         [
             contender_training(job, trials.architecture(trials[number]), seed, epochs)
             for seed in output["seeds"]
         ]
         for number in output["best"]
     ]
+    return [trainings for trainings in each if finished(trainings)]
 
 
 def teachable(models: Sequence[Sequence[Training]]) -> bool:

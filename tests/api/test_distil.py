@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dagsmith import load_model, train_models
-from dagsmith.distil import FOLDER, LABELS, better, kept_trainings, taught, teachable
+from dagsmith.distil import FOLDER, LABELS, better, kept_trainings, taught, teachable, winners
 from dagsmith.ensemble import ensemble
 from dagsmith.errors import RunError
 from dagsmith.job import Job, search_directory
@@ -70,14 +70,8 @@ def test_the_labels_are_those_of_all_winners_together(finished_run: Path, job: J
     assert ((answers > -1e-6) & (answers < 1 + 1e-6)).all()
     assert 0 < answers.std() < 0.5
     teacher = read_result(finished_run / "result.json")["teacher"]
-    winners = [Training(**vars(each)) for group in _winners(job) for each in group]
-    assert ensemble(winners) == {name: teacher[name] for name in ("valid", "test")}
-
-
-def _winners(job: Job) -> list[list[Training]]:
-    from dagsmith.distil import _winners as winners
-
-    return winners(job)
+    trainings = [each for group in winners(job) for each in group]
+    assert ensemble(trainings) == {name: teacher[name] for name in ("valid", "test")}
 
 
 def test_the_kept_model_is_the_pupil(finished_run: Path) -> None:
@@ -160,13 +154,11 @@ def test_hand_made_models_learn_from_their_own_seeds(tmp_path: Path) -> None:
     asked = replace(settings, distil=0.5, ensemble=True)
     result = train_models(["fm", "dnn"], asked, tmp_path / "taught")
     for model, other in zip(result["models"], plain["models"], strict=True):
-        without = [
-            {name: run[name] for name in ("seed", "valid", "test")}
-            for run in (model["ways"]["alone"]["runs"], other["runs"])[0]
-        ]
-        assert without == [
-            {name: run[name] for name in ("seed", "valid", "test")} for run in other["runs"]
-        ]
+        alone, before = (
+            [(run["seed"], run["valid"], run["test"]) for run in runs]
+            for runs in (model["ways"]["alone"]["runs"], other["runs"])
+        )
+        assert alone == before
         kept = model["ways"]["distilled" if model["distilled"] else "alone"]
         assert model["runs"] == kept["runs"]
         assert (tmp_path / "taught" / FOLDER / model["name"] / LABELS).is_file()
