@@ -204,7 +204,10 @@ def main() -> None:
         print(name)
         result = search_models(used, out, reporter())
         seconds = result["seconds"]["search"]
-        rows.append(row(f"{name} ({arguments.space})", result["models"][0], seconds))
+        rows += [
+            row(f"{name} ({arguments.space}), rank {model['rank']}", model, seconds)
+            for model in result["models"]
+        ]
         if sampler == "mh":
             print(f"supernet: {result['seconds']['supernet']:.0f} s")
     write_text(arguments.out / "table.json", json.dumps(rows, indent=2) + "\n")

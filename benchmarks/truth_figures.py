@@ -11,13 +11,14 @@ from predictor_report import half_interval
 from dagsmith.predictor.metrics import RankCorrelation
 from dagsmith.search.figure_style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, RED
 
+SEED = "seed"
+"""Stands for the ceiling: a training from scratch with another seed."""
 NAMES = {
-    "valid_logloss_0": "seed 0, from scratch",
-    "valid_logloss_1": "seed 1, from scratch",
+    SEED: "the other seed, from scratch",
     "short_logloss": "short training",
     "supernet_logloss": "supernet, Newton refit",
     "synflow": "SynFlow",
-    "gradient_norm": "gradient norm",
+    "grad_norm": "gradient norm",
     "fisher": "Fisher",
     "zico": "ZiCo",
     "parameters": "parameters",
@@ -37,7 +38,7 @@ def figure(
     scores: Sequence[tuple[str, RankCorrelation, RankCorrelation]],
     records: Sequence[Mapping[str, Any]],
     target: str,
-    judge: str,
+    ceiling: tuple[RankCorrelation, RankCorrelation] | None = None,
 ) -> go.Figure:
     """Two panels: tau of each score with the truth, and of predictors against their labels.
 
@@ -45,7 +46,7 @@ def figure(
         scores: column, tau over all, tau among the better half.
         records: fits without extras: predictor, target, labels, and ``truth``, tau with the truth.
         target: what predictors of the second panel learn.
-        judge: the column that is the truth.
+        ceiling: taus of another seed of the truth, where there is one.
     """
     panels = make_subplots(
         rows=1,
@@ -54,7 +55,8 @@ def figure(
         horizontal_spacing=0.13,
         column_widths=[0.5, 0.5],
     )
-    shown = [(NAMES[name], both) for name, *both in scores if name in NAMES and name != judge]
+    known = [*scores, *([(SEED, *ceiling)] if ceiling else [])]
+    shown = [(NAMES[name], both) for name, *both in known if name in NAMES]
     shown.sort(key=lambda row: row[1][0].value or 0.0)
     for place, (title, colour, symbol) in enumerate(
         (("all", BLUE, "circle"), ("better half", ORANGE, "diamond-open"))
@@ -72,7 +74,12 @@ def figure(
             },
             name=title,
             mode="markers",
-            marker={"color": colour, "symbol": symbol, "size": 10, "line": {"width": 2}},
+            marker={
+                "color": colour,
+                "symbol": symbol,
+                "size": 10,
+                "line": {"color": colour, "width": 2},
+            },
             row=1,
             col=1,
         )

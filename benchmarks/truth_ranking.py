@@ -63,15 +63,20 @@ def fidelities(
     truth = table.column(by)
     rows = []
     for name in (*table.fidelities, *table.costs):
-        values = table.column(name)
-        known = ~np.isnan(values) & ~np.isnan(truth)
         # Log loss is better the smaller it is, everything else the larger.
         sign = 1.0 if name.endswith("_logloss") else -1.0
-        tau = rank_correlation(sign * values[known], truth[known])
-        half = truth[known] <= np.median(truth[known])
-        top = rank_correlation(sign * values[known][half], truth[known][half])
-        rows.append((name, tau, top))
+        rows.append((name, *both_taus(sign * table.column(name), truth)))
     return sorted(rows, key=lambda row: row[1].value or 0.0, reverse=True)
+
+
+def both_taus(
+    values: NDArray[np.float64], truth: NDArray[np.float64]
+) -> tuple[RankCorrelation, RankCorrelation]:
+    """Tau over all that are known, and among the half that is better in truth."""
+    known = ~np.isnan(values) & ~np.isnan(truth)
+    half = known & (truth <= np.median(truth[known]))
+    whole, better = (rank_correlation(values[rows], truth[rows]) for rows in (known, half))
+    return whole, better
 
 
 def _shown(tau: RankCorrelation) -> str:
@@ -170,9 +175,10 @@ def main() -> None:
     lines = ["| score | tau | better half | n |", "|---|---|---|---|"]
     lines += [f"| {name} | {_shown(tau)} | {_shown(top)} | {tau.n} |" for name, tau, top in scores]
     seeds = [name for name in ("valid_logloss_0", "valid_logloss_1") if name in table.names]
+    ceiling = None
     if len(seeds) == 2:
-        ceiling = rank_correlation(*(table.measured(*seeds).column(name) for name in seeds))
-        lines += ["", f"Two seeds of the truth: {_shown(ceiling)}."]
+        ceiling = both_taus(*(table.column(name) for name in seeds))
+        lines += ["", f"Two seeds of the truth: {_shown(ceiling[0])}."]
     takers = {
         name
         for name, kind in PREDICTORS.items()
@@ -206,7 +212,7 @@ def main() -> None:
     text = "\n".join(lines) + "\n"
     write_text(arguments.out / "ranking.md", text)
     plain = [record for record in records if not record["extras"]]
-    drawn = figure(scores, plain, arguments.targets[0], arguments.truth)
+    drawn = figure(scores, plain, arguments.targets[0], ceiling)
     write_text(arguments.out / "ranking.html", drawn.to_html(config={"displayModeBar": False}))
     print(text)
 
