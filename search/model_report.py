@@ -113,7 +113,7 @@ def _taught(result: Mapping[str, Any]) -> str:
     models = f"model {learned[0]}" if len(learned) == 1 else f"models {', '.join(learned)}"
     return (
         f"{text}Trained once more from their answers (knowledge distillation), {models} became "
-        "better on the validation rows and stand here so; beside it what the labels alone give."
+        "better on the validation rows and stand here so; in brackets what the labels alone give."
     )
 
 
@@ -133,12 +133,10 @@ def _origin(model: Mapping[str, Any]) -> str:
 def _model_table(result: Mapping[str, Any]) -> str:
     taught = any(model.get("distilled") for model in result["models"])
     head = (
-        "<tr class='groups'><th></th><th colspan='2'>cost</th>"
-        f"<th colspan='{3 if taught else 2}'>test</th>"
+        "<tr class='groups'><th></th><th colspan='2'>cost</th><th colspan='2'>test</th>"
         "<th colspan='2'>validation</th><th>search</th><th>predictor</th><th></th></tr>"
-        "<tr><th>model</th><th>parameters</th><th>FLOPs</th><th>log loss</th>"
-        + ("<th>labels alone</th>" if taught else "")
-        + "<th>AUC</th>"
+        "<tr><th>model</th><th>parameters</th><th>FLOPs</th>"
+        f"<th>log loss{' (alone)' if taught else ''}</th><th>AUC</th>"
         "<th>log loss</th><th>AUC</th><th>log loss</th><th>predicted</th><th>seeds</th></tr>"
     )
     rows = []
@@ -151,8 +149,8 @@ def _model_table(result: Mapping[str, Any]) -> str:
             escape(name),
             count(model["parameters"]),
             count(model["flops"]),
-            number(model["test"]["logloss"]),
-            *([_untaught(model)] if taught else []),
+            number(model["test"]["logloss"])
+            + (f" ({alone})" if (alone := _untaught(model)) else ""),
             number(model["test"]["auc"]),
             number(model["valid"]["logloss"]),
             number(model["valid"]["auc"]),
