@@ -6,7 +6,7 @@ from typing import Any
 
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
-from scipy.stats import t
+from predictor_report import bars, half_width
 
 from dagsmith.search.figure_style import BLUE, GREEN, GRID, INK, MUTED, RED, model_title
 
@@ -14,13 +14,6 @@ PUBLISHED = {"auc": 0.9861, "logloss": 0.1311}
 """The best of the leaderboard of BARS on this split: FinalMLP's AUC, FinalNet's log loss."""
 SIDES = ("top left", "bottom left", "bottom right", "top right")
 TITLES = {"auc": "test AUC", "logloss": "test log loss"}
-
-
-def half_interval(deviation: float | None, seeds: int) -> float:
-    """Half of the 95 % interval of a mean over the seeds; 0 for one seed."""
-    if deviation is None or seeds < 2:
-        return 0.0
-    return float(t.ppf(0.975, seeds - 1) * deviation / math.sqrt(seeds))
 
 
 def figure(rows: Sequence[Mapping[str, Any]], budget: float) -> go.Figure:
@@ -45,12 +38,9 @@ def figure(rows: Sequence[Mapping[str, Any]], budget: float) -> go.Figure:
                 text=[model_title(row["model"]) if group == "hand-made" else "" for row in own],
                 # Neighbours in cost are named on different sides.
                 textposition=[SIDES[place % len(SIDES)] for place in range(len(own))],
-                error_y={
-                    "array": [half_interval(r[f"{metric}_deviation"], r["seeds"]) for r in own],
-                    "color": colour,
-                    "thickness": 1.2,
-                    "width": 4,
-                },
+                error_y=bars(
+                    [half_width(r[f"{metric}_deviation"], r["seeds"]) for r in own], colour
+                ),
                 name=group,
                 legendgroup=group,
                 showlegend=column == 1,

@@ -45,8 +45,20 @@ def half_interval(values: Sequence[float], confidence: float = 0.95) -> float:
     """Half the width of Student's interval of the mean; NaN for fewer than two values."""
     if len(values) < 2:
         return math.nan
-    quantile = stats.t.ppf(0.5 + confidence / 2, len(values) - 1)
-    return float(quantile * np.std(values, ddof=1) / math.sqrt(len(values)))
+    return half_width(float(np.std(values, ddof=1)), len(values), confidence)
+
+
+def half_width(deviation: float | None, count: int, confidence: float = 0.95) -> float:
+    """The same from the deviation of `count` values; NaN without one."""
+    if deviation is None:
+        return math.nan
+    quantile = stats.t.ppf(0.5 + confidence / 2, count - 1)
+    return float(quantile * deviation / math.sqrt(count))
+
+
+def bars(halves: Sequence[float], colour: str) -> dict[str, Any]:
+    """Error bars of these half widths; NaN has none."""
+    return {"array": list(halves), "color": colour, "thickness": 1.2, "width": 3}
 
 
 def markdown(records: Sequence[Record], speed: Mapping[str, str]) -> str:
@@ -184,12 +196,7 @@ def figure(records: Sequence[Record]) -> go.Figure:
             panels.add_scatter(
                 x=[labels for labels, _ in points],
                 y=[np.mean(values) for _, values in points],
-                error_y={
-                    "array": [half_interval(values) for _, values in points],
-                    "color": colour,
-                    "thickness": 1.2,
-                    "width": 3,
-                },
+                error_y=bars([half_interval(values) for _, values in points], colour),
                 name=predictor,
                 legendgroup=predictor,
                 showlegend=predictor not in named,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
-from predictor_report import half_interval
+from predictor_report import bars, half_interval
 
 from dagsmith.predictor.metrics import RankCorrelation
 from dagsmith.search.figure_style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, RED
@@ -66,11 +66,8 @@ def figure(
             x=[tau.value for tau in taus],
             y=[name for name, _ in shown],
             error_x={
-                "array": [(tau.high or 0.0) - (tau.value or 0.0) for tau in taus],
+                **bars([(tau.high or 0.0) - (tau.value or 0.0) for tau in taus], colour),
                 "arrayminus": [(tau.value or 0.0) - (tau.low or 0.0) for tau in taus],
-                "color": colour,
-                "thickness": 1.2,
-                "width": 3,
             },
             name=title,
             mode="markers",
@@ -92,12 +89,7 @@ def figure(
         panels.add_scatter(
             x=labels,
             y=[np.mean(each) for each in values],
-            error_y={
-                "array": [half_interval(each) if len(each) > 1 else 0.0 for each in values],
-                "color": colour,
-                "thickness": 1.2,
-                "width": 3,
-            },
+            error_y=bars([half_interval(each) for each in values], colour),
             name=title,
             mode="lines+markers",
             line={"color": colour, "width": 2},

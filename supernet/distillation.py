@@ -35,10 +35,11 @@ def mean_probabilities(
     Raises:
         ValueError: there is no model.
     """
-    target, count = pick_device(device), 0
-    total = np.zeros(len(split), np.float32)
-    for count, model in enumerate(models, 1):  # noqa: B007
+    target = pick_device(device)
+    total, count = np.zeros(len(split), np.float32), 0
+    for model in models:
         total += predict(model.to(target), split, target)
+        count += 1
     if not count:
         raise ValueError("no model; expected at least one")
     return total / np.float32(count)
