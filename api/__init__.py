@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dagsmith.dashboard import serve_dashboard
     from dagsmith.data import Dataset, Encoders, Schema, prepare, prepare_synthetic
     from dagsmith.data.evaluations import Evaluation, Evaluator
-    from dagsmith.hardware import Flops, Parameters
+    from dagsmith.hardware import Activations, Flops, Parameters
     from dagsmith.model import Model, evaluate, load_model
     from dagsmith.pipeline import search_models
     from dagsmith.predictor import GNNPredictor
@@ -63,6 +63,7 @@ _PLACES = {
     "prepare_synthetic": "dagsmith.data",
     "Evaluation": "dagsmith.data.evaluations",
     "Evaluator": "dagsmith.data.evaluations",
+    "Activations": "dagsmith.hardware",
     "Flops": "dagsmith.hardware",
     "Parameters": "dagsmith.hardware",
     "GNNPredictor": "dagsmith.predictor",
@@ -101,6 +102,7 @@ _PLACES = {
 """Where each public name lives."""
 
 __all__ = [
+    "Activations",
     "Architecture",
     "ChampionStart",
     "Dataset",

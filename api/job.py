@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dagsmith.data import Dataset
 from dagsmith.errors import RunError
-from dagsmith.hardware import Bytes, CostModel, Flops, Parameters, costs
+from dagsmith.hardware import Activations, Bytes, CostModel, Flops, Parameters, costs
 from dagsmith.hardware.pim import (
     PIM_COSTS,
     Technology,
@@ -212,17 +212,18 @@ class Job:
 
     @cached_property
     def limits(self) -> tuple[CostLimit, ...]:
-        """The budgets that were asked for, else what the most expensive hand-made model costs.
+        """The budgets that were asked for, else what the most expensive hand-made models cost.
 
         Without any, proposals grow to many times that, and take as long to train, for nothing that
-        was found better (docs/results.md). Where a cost is an objective, the front is the answer.
+        was found better (docs/results.md). Both costs are limited, because FLOPs alone do not tell
+        how long a training takes. Where a cost is an objective, the front is the answer.
         """
         handmade = self.space.handmade()
         if self.settings.limit or any(o.cost for o in self.objectives) or not handmade:
             return self._asked_limits
         models = self.space.decode_many(np.stack(list(handmade.values())))
-        most = float(costs(models, [Flops()])["flops"].max())
-        return (CostLimit("flops", most, HARD),)
+        most = costs(models, [Flops(), Activations()])
+        return tuple(CostLimit(name, float(each.max()), HARD) for name, each in most.items())
 
     @cached_property
     def technology(self) -> Technology:
@@ -244,11 +245,11 @@ class Job:
     def costs(self, population: Population) -> dict[str, NDArray[np.float64]]:
         """Costs of whole populations.
 
-        Parameters and FLOPs, without embedding tables; bytes where they are asked for, and the
-        costs on in-memory-computing hardware where the space has it or they are asked for.
+        Parameters, FLOPs and activations, without embedding tables; bytes where they are asked for,
+        and the costs on in-memory-computing hardware where the space has it or they are asked for.
         """
         asked = {o.name for o in self.objectives} | {limit.cost for limit in self.limits}
-        models: list[CostModel] = [Parameters(), Flops()]
+        models: list[CostModel] = [Parameters(), Flops(), Activations()]
         models += [Bytes()] if "bytes" in asked else []
         found = costs(population, models)
         if self.on_hardware:

@@ -159,7 +159,7 @@ class SearchSettings:
     limit: tuple[str, ...] = _option(
         (),
         "budgets of costs, such as area_mm2=20, or 'none'; else, where no cost is an objective, "
-        "the FLOPs of the most expensive hand-made model of the space",
+        "the FLOPs and the activations of the most expensive hand-made models of the space",
     )
     transfer: tuple[str, ...] = _option(
         (),

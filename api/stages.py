@@ -121,8 +121,8 @@ def stage_search(job: Job) -> dict[str, Any]:
     initial = settings.initial or min(most, max(4, settings.trials // 4))
     if not settings.limit and job.limits:
         job.progress.say(
-            f"search: within {job.limits[0].limit:,.0f} FLOPs, which the most expensive hand-made "
-            "model takes; --limit says otherwise"
+            f"search: within {' and '.join(f'{x.limit:,.0f} {x.cost}' for x in job.limits)}, which "
+            "the most expensive hand-made models take; --limit says otherwise"
         )
     seconds_left = _seconds_left(job)
     until = None if seconds_left is None else time.monotonic() + seconds_left

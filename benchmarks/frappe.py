@@ -3,9 +3,9 @@
 Everything is trained on the same rows by the same recipe, each model with a penalty of its own
 that the validation rows choose (or ``--embedding-l2``; the searches take that of the model which
 does best on them, as a search with its own baselines does), and with the same seeds. The winners of
-both searches are chosen on the validation rows, within half of FinalMLP's FLOPs; random search
-begins with the same recipe and the same hand-made models, and draws all others within the same
-budget.
+both searches are chosen on the validation rows, within half of FinalMLP's FLOPs and activations;
+random search begins with the same recipe and the same hand-made models, and draws all others within
+the same budget.
 
     python benchmarks/frappe.py --data-dir ../shared/data --out runs/frappe
 
@@ -41,8 +41,8 @@ MODELS = ("dnn", "deepfm", "dcnv2", "finalmlp", *(f"nasrec-{name}" for name in p
 SHARED = ("data", "recipe", "supernet")
 """Stages that random search takes over from the search."""
 METRICS = ("auc", "logloss")
-HALF_OF_FINALMLP = 115_300
-"""FLOPs per row."""
+HALF_OF_FINALMLP = {"flops": 115_300, "activations": 861}
+"""Costs per row."""
 
 
 def files_of(arguments: argparse.Namespace) -> dict[str, str]:
@@ -134,7 +134,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--blocks", type=int, help="else as many as a search has in the space")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--trials", type=int, default=100)
-    parser.add_argument("--flops", type=int, default=HALF_OF_FINALMLP, help="budget of a search")
+    for name, most in HALF_OF_FINALMLP.items():
+        parser.add_argument(f"--{name}", type=int, default=most, help="budget of a search")
     parser.add_argument("--embedding-dim", type=int, default=16)
     parser.add_argument("--supernet-epochs", type=int)
     parser.add_argument("--epochs", type=int, help="of a training from scratch; else the recipe's")
@@ -168,7 +169,7 @@ def main() -> None:
         space=arguments.space,
         blocks=arguments.blocks,
         trials=arguments.trials,
-        limit=(f"flops={arguments.flops}",),
+        limit=tuple(f"{name}={getattr(arguments, name)}" for name in HALF_OF_FINALMLP),
         top=4,
         truth=8,
         scratch_seeds=arguments.seeds,

@@ -1,5 +1,6 @@
-"""What an architecture costs: FLOPs, parameters, bytes, and the linear algebra behind them."""
+"""What an architecture costs: FLOPs, activations, parameters, bytes; the linear algebra behind."""
 
+from dagsmith.hardware.activations import Activations
 from dagsmith.hardware.bytes import Bytes
 from dagsmith.hardware.cost_model import CostError, CostModel, costs
 from dagsmith.hardware.flops import Flops
@@ -7,6 +8,7 @@ from dagsmith.hardware.parameters import Parameters
 from dagsmith.hardware.workload import Workload, workload
 
 __all__ = [
+    "Activations",
     "Bytes",
     "CostError",
     "CostModel",

@@ -31,6 +31,7 @@ COST_TITLES = {
     "area_mm2": "chip area (mm²)",
     "power_mw": "power (mW)",
     "flops": "FLOPs per row",
+    "activations": "activations per row",
     "bytes": "bytes of weights",
     "crossbars": "crossbars",
     "programming_pj": "energy of programming (pJ)",

@@ -27,6 +27,7 @@ METRICS: dict[str, Direction] = {
 
 COSTS: dict[str, Direction] = {
     "flops": "minimize",
+    "activations": "minimize",
     "parameters": "minimize",
     "bytes": "minimize",
     "latency_ns": "minimize",

@@ -281,11 +281,11 @@ def logits(
         own = torch.cat([weights[name].flatten() for name in plan.head])
         mapped = weights["head/bias"] + head_product(read, own, plan.head_mapping, analog)
         return mapped if offset is None else mapped + offset
-    # A product and a sum, which autocast leaves in full precision: logits rounded to half
-    # precision would tie and blur every ranking made of them.
     result = weights["head/bias"] if offset is None else weights["head/bias"] + offset
-    for name, top in zip(plan.head, tops, strict=True):
-        result = result + (full(top) * weights[name].flatten()).sum(dim=1)
+    # In full precision: logits rounded to half of it would tie and blur every ranking made of them.
+    with torch.autocast(result.device.type, enabled=False):
+        for name, top in zip(plan.head, tops, strict=True):
+            result = result + full(top) @ weights[name].flatten()
     return result
 
 
