@@ -31,17 +31,6 @@ from dagsmith.search.trial_record import TrialRecord, fidelity_of, measured
 
 CROWDED = 2.5
 """Decades beyond which only powers of ten are written at an axis."""
-STAGE_ORDER = (
-    "data",
-    "recipe",
-    "supernet",
-    "predictor",
-    "search",
-    "scratch",
-    "distil",
-    "baselines",
-    "report",
-)
 
 
 def figure_rank_joints(rank_correlation: Sequence[Mapping[str, Any]]) -> go.Figure:
@@ -224,9 +213,8 @@ def figure_models(result: Mapping[str, Any], metric: str = "logloss") -> go.Figu
 
 
 def figure_seconds(seconds: Mapping[str, float]) -> go.Figure:
-    """Wall time of each stage."""
-    names = [name for name in STAGE_ORDER if name in seconds]
-    names += [name for name in seconds if name not in (*STAGE_ORDER, "total")]
+    """Wall time of each stage, in the order of `seconds`, without the total."""
+    names = [name for name in seconds if name != "total"]
     figure = blank_figure("Where the time went", "seconds", "")
     figure.add_bar(
         x=[seconds[name] for name in names],
