@@ -51,7 +51,7 @@ def main() -> None:
         epochs=1,
         batch_size=2048,
         monitor=None,
-        average=None,
+        average=0.0,
         precision=pick_precision("auto", pick_device("cpu")),
     )
     print("| space | ms per step | " + " | ".join(f"{m.name}: tau, r" for m in MODELS) + " |")
