@@ -51,6 +51,8 @@ def restore(path: Path, network: AnyModel, key: str) -> AnyModel:
             f"{path}: weights of architecture {str(description.get('key'))[:12]}; "
             f"expected {key[:12]}"
         )
+    if "platt" in tensors:
+        network.platt = tensors["platt"]
     expected = network.state_dict()
     for name, tensor in expected.items():
         if name not in tensors or tensors[name].shape != tensor.shape:

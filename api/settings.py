@@ -176,6 +176,10 @@ class SearchSettings:
         "train what is kept once more, by labels that are so much the answer of all seeds "
         "together, and keep the better; else 0.9 in a search, 0 (do not) in train",
     )
+    calibrate: bool = _option(
+        False,
+        "fit a scale and an offset of each model's logit on the validation rows (Platt scaling)",
+    )
     ensemble: bool = _option(False, "also measure, and keep, the mean of the seeds' probabilities")
     truth: int = _option(6, "random ones that race with them: they measure rankings, and may win")
     no_handmade: bool = _option(False, "do not begin with the hand-made models of the space")
@@ -278,7 +282,7 @@ class SearchSettings:
 _OF_TRAINING = (
     "data valid test label drop format schema time_column time_period encoder min_count numbers "
     "on_error rows embedding_dim width_factor recipe embedding_l2 dropout norm learning_rate "
-    "precision batch_size distil ensemble seed device jobs"
+    "precision batch_size distil calibrate ensemble seed device jobs"
 )
 TRAIN_SETTINGS = {name: name for name in _OF_TRAINING.split()} | {
     "scratch_epochs": "epochs",

@@ -70,7 +70,7 @@ def recipe_for(settings: SearchSettings, rows: int) -> Recipe:
     changed: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if settings.width_factor is not None:
         changed["width_factor"] = settings.width_factor or None
-    return replace(recipe, **changed)
+    return replace(recipe, calibrate=settings.calibrate, **changed)
 
 
 def search_probes(job: Job) -> dict[str, Architecture]:

@@ -29,6 +29,7 @@ from dagsmith.supernet.penalty import (
     choose_penalties,
     choose_penalty,
 )
+from dagsmith.supernet.platt import fit_platt
 from dagsmith.supernet.precision import pick_precision
 from dagsmith.supernet.ranks import LostRankError, Ranks, torchrun_ranks
 from dagsmith.supernet.recipes import RECIPES, Recipe, sized_for
@@ -84,6 +85,7 @@ __all__ = [
     "choose_penalties",
     "choose_penalty",
     "click_metrics",
+    "fit_platt",
     "grouped_auc",
     "load_checkpoint",
     "logloss",

@@ -109,4 +109,4 @@ class Network(ClickModel):
             running=self.statistics,
             analog=analog,
         )
-        return logits(self.plan, weights, *tops, analog)
+        return self.calibrated(logits(self.plan, weights, *tops, analog))

@@ -34,6 +34,8 @@ class Recipe:
             and kept; 0 is off.
         monitor: validation metric that chooses the epoch, or None to take the last.
         patience: epochs without a better validation score before training stops.
+        calibrate: fit a scale and an offset of the logit on the validation rows at the end (see
+            `fit_platt`).
         precision: of the matrix products while training, and while choosing the epoch; what is
             reported is always measured in float32.
     """
@@ -55,6 +57,7 @@ class Recipe:
     average: float = 0.0
     monitor: Literal["auc", "logloss"] | None = None
     patience: int = 2
+    calibrate: bool = False
     precision: Precision = "float32"
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from dagsmith.supernet.estimated_statistics import estimate_statistics
 from dagsmith.supernet.inputs import pick_device, to_tensors
 from dagsmith.supernet.metrics import auc, click_metrics, logloss
 from dagsmith.supernet.model import ClickModel
+from dagsmith.supernet.platt import fit_platt
 from dagsmith.supernet.precision import Precision, computing
 from dagsmith.supernet.progress import Progress, silent
 from dagsmith.supernet.recipes import Recipe
@@ -57,6 +58,8 @@ def train_scratch(
     progress: Progress = silent,
 ) -> TrainedModel:
     """Train `model` on the training split, choose the epoch on ``valid``, measure on `splits`.
+
+    A recipe that calibrates fits two numbers on ``valid``, too, by the weights that are kept.
 
     Args:
         model: freshly initialised; trained in place.
@@ -122,6 +125,10 @@ def train_scratch(
         _estimate(model, dataset, recipe, seed)
     model.eval()
     model.ideal = False
+    if recipe.calibrate:
+        answers = predict(model, dataset.valid, target)
+        fitted = fit_platt(dataset.valid.label, answers)
+        model.platt = torch.tensor(fitted, dtype=torch.float32, device=target)
     seconds = time.monotonic() - begun
     metrics = {
         name: click_metrics(

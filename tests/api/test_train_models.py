@@ -8,15 +8,18 @@ from statistics import fmean
 
 import numpy as np
 import pytest
+import torch
 
 from dagsmith import evaluate, load_model, train_models
 from dagsmith.cli import main
-from dagsmith.data import synthetic_click_log
+from dagsmith.data import Dataset, synthetic_click_log
 from dagsmith.errors import RunError
 from dagsmith.settings import SearchSettings
 from dagsmith.space import Architecture, ArchitectureError, named_architecture
-from dagsmith.supernet import CheckpointError, click_metrics, train_scratch
+from dagsmith.supernet import CheckpointError, click_metrics, predict, train_scratch
 from dagsmith.train_models import table
+
+CPU = torch.device("cpu")
 
 SETTINGS = SearchSettings(
     rows=2000,
@@ -65,6 +68,17 @@ def test_figures_are_those_of_the_trainings(run: Path, file: Path) -> None:
     lines = table(result).splitlines()
     assert [line.split()[0] for line in lines] == ["model", "fm", "ensemble", "small", "ensemble"]
     assert f"{small['test']['auc']:.4f} +- " in lines[3]
+
+
+def test_a_calibrated_model_serves_what_was_measured(file: Path, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, calibrate=True, scratch_seeds=1, ensemble=False)
+    (found,) = train_models([str(file)], settings, tmp_path / "run")["models"]
+    model = load_model(tmp_path / "run" / "models" / "small")
+    assert model.networks[0].platt is not None
+    assert found["recipe"]["calibrate"]
+    store = Dataset.open(tmp_path / "run" / "data")
+    measured = click_metrics(store.test.label, predict(model.networks[0], store.test, CPU))
+    assert measured["logloss"] == pytest.approx(found["test"]["logloss"])
 
 
 def test_an_ensemble_is_the_mean_of_its_members(run: Path) -> None:
