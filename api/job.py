@@ -53,10 +53,10 @@ SCORED_BY = (
 OF_SUPERNET = ("supernet", "fine-tuning")
 """Evaluators that score by a supernet's weights."""
 SCORED_BY_ONE = {
-    "few-epochs": ("few_epochs", "scratch_seeds"),
-    "short-training": ("short_rows",),
+    "few-epochs": ("few_epochs", "scratch_seeds", "calibrate"),
+    "short-training": ("short_rows", "calibrate"),
     "supernet": ("supernet_epochs", "supernet_batch_size"),
-    "fine-tuning": ("supernet_epochs", "supernet_batch_size", "short_rows"),
+    "fine-tuning": ("supernet_epochs", "supernet_batch_size", "short_rows", "calibrate"),
 }
 """Those that only one evaluator has."""
 
