@@ -12,6 +12,10 @@ from dagsmith.search.figure_style import BLUE, GREEN, GRID, INK, MUTED, RED, mod
 
 PUBLISHED = {"auc": 0.9861, "logloss": 0.1311}
 """The best of the leaderboard of BARS on this split: FinalMLP's AUC, FinalNet's log loss."""
+NASREC = "nasrec-"
+"""What the published networks' names begin with."""
+FEW = 2
+"""Seeds whose interval, by Student's distribution, would be wider than the figure."""
 SIDES = ("top left", "bottom left", "bottom right", "top right")
 TITLES = {"auc": "test AUC", "logloss": "test log loss"}
 
@@ -24,10 +28,12 @@ def figure(rows: Sequence[Mapping[str, Any]], budget: float) -> go.Figure:
         budget: FLOPs per row that the searches keep to.
     """
     panels = make_subplots(rows=1, cols=2, horizontal_spacing=0.09)
+    others = [row for row in rows if "search" not in row["model"]]
     groups = {
         "found": (GREEN, "star", [r for r in rows if r["model"].startswith("searched")]),
         "random search": (BLUE, "diamond", [r for r in rows if r["model"].startswith("random")]),
-        "hand-made": (RED, "square", [r for r in rows if "search" not in r["model"]]),
+        "hand-made": (RED, "square", [r for r in others if not r["model"].startswith(NASREC)]),
+        "NASRec's nets": (MUTED, "circle", [r for r in others if r["model"].startswith(NASREC)]),
     }
     for column, (metric, title) in enumerate(TITLES.items(), 1):
         at = {"row": 1, "col": column}
@@ -36,11 +42,14 @@ def figure(rows: Sequence[Mapping[str, Any]], budget: float) -> go.Figure:
                 x=[row["flops"] for row in own],
                 y=[row[metric] for row in own],
                 text=[model_title(row["model"]) if group == "hand-made" else "" for row in own],
+                hovertext=[row["model"] for row in own],
                 # Neighbours in cost are named on different sides.
                 textposition=[SIDES[place % len(SIDES)] for place in range(len(own))],
                 error_y=bars(
                     [half_width(r[f"{metric}_deviation"], r["seeds"]) for r in own], colour
-                ),
+                )
+                if all(row["seeds"] > FEW for row in own)
+                else None,
                 name=group,
                 legendgroup=group,
                 showlegend=column == 1,
