@@ -18,8 +18,7 @@ class Activations:
     (docs/results.md).
 
     Source: Radosavovic et al., "Designing Network Design Spaces", CVPR 2020, arXiv 2003.13678,
-    section 3: activations are "the size of the output tensors of all conv layers"; here of all
-    linear maps.
+    which counts the outputs of all convolutions.
     """
 
     name: str = "activations"
