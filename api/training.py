@@ -66,11 +66,12 @@ def recipe_for(settings: SearchSettings, rows: int) -> Recipe:
         "embedding_l2": settings.embedding_l2,
         "lr": settings.learning_rate,
         "dropout": settings.dropout,
+        "calibrate": settings.calibrate,
     }
     changed: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if settings.width_factor is not None:
         changed["width_factor"] = settings.width_factor or None
-    return replace(recipe, calibrate=settings.calibrate, **changed)
+    return replace(recipe, **changed)
 
 
 def search_probes(job: Job) -> dict[str, Architecture]:

@@ -126,6 +126,8 @@ def train_scratch(
     model.eval()
     model.ideal = False
     if recipe.calibrate:
+        # What is fitted takes the place of an earlier fit; it does not come on top of it.
+        model.platt = None
         answers = predict(model, dataset.valid, target)
         fitted = fit_platt(dataset.valid.label, answers)
         model.platt = torch.tensor(fitted, dtype=torch.float32, device=target)

@@ -75,3 +75,9 @@ def test_a_training_that_calibrates_ranks_alike_and_is_kept(
     again = restore(tmp_path / "model.safetensors", Network(model, dataset.fields), model.key)
     answers = [predict(each, dataset.test, CPU) for each in (calibrated.model, again)]
     assert (answers[0] == answers[1]).all()
+    # A second fit begins from what the network says, not from what the first one made of it.
+    longer = replace(recipe, epochs=1, lr=1e-9, average=0.0, dropout=0.0, calibrate=True)
+    train_scratch(calibrated.model, dataset, longer, device="cpu")
+    assert calibrated.model.platt is not None
+    assert again.platt is not None
+    assert torch.allclose(calibrated.model.platt, again.platt, atol=0.01)
