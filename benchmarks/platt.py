@@ -12,7 +12,6 @@ from pathlib import Path
 from statistics import fmean
 
 import torch
-from scipy.special import expit, logit
 
 from dagsmith.data import Dataset
 from dagsmith.model import Model, load_model
@@ -33,20 +32,19 @@ def kept(run: Path) -> dict[str, Model]:
 
 def line(model: Model, dataset: Dataset) -> list[str]:
     """Figures of a model: its seeds, before and after, and what was fitted."""
-    before, after, errors, fitted = [], [], [], []
+    seeds = []
     label = dataset.test.label
     for network in model.networks:
-        valid, test = (
-            predict(network, split, CPU).astype(float) for split in (dataset.valid, dataset.test)
-        )
-        scale, offset = fit_platt(dataset.valid.label, valid)
-        scaled = expit(scale * logit(test.clip(1e-7, 1 - 1e-7)) + offset)
-        before.append(logloss(label, test))
-        after.append(logloss(label, scaled))
-        errors.append([calibration(label, each).error for each in (test, scaled)])
-        fitted.append((scale, offset))
-    columns = [before, after, *zip(*errors, strict=True), *zip(*fitted, strict=True)]
-    return [str(len(model.networks)), *(f"{fmean(column):.4f}" for column in columns)]
+        network.platt = None
+        plain = predict(network, dataset.test, CPU)
+        fitted = fit_platt(dataset.valid.label, predict(network, dataset.valid, CPU))
+        network.platt = torch.tensor(fitted)
+        both = (plain, predict(network, dataset.test, CPU))
+        losses = [logloss(label, answers) for answers in both]
+        errors = [calibration(label, answers).error for answers in both]
+        seeds.append([*losses, *errors, *fitted])
+    means = [fmean(column) for column in zip(*seeds, strict=True)]
+    return [str(len(seeds)), *(f"{mean:.4f}" for mean in means)]
 
 
 def main() -> None:

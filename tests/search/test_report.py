@@ -304,6 +304,7 @@ def test_models_figure_holds_the_bayes_limit_and_every_seed() -> None:
 def test_a_taught_model_stands_beside_what_the_labels_alone_give() -> None:
     result = _result()
     plain = report_html(result, _records())
+    assert "labels alone" not in plain
     assert "alone)" not in plain
     taught, other = result["models"]
     alone = {"valid": _metrics(0.439), "test": _metrics(0.4389), "seeds": [0], "runs": []}
